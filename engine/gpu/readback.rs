@@ -1,0 +1,124 @@
+//! From the GPU back to the CPU: whole arrays for tests and traces, one small slot a token while generating.
+
+use super::array::Buffer;
+use super::{Array, Gpu, Plan};
+use crate::error::{Error, Result};
+use bytemuck::Pod;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+impl Gpu {
+    /// All values of `array`, after everything submitted before.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] for the staging buffer, or as [`Gpu::check`].
+    pub fn read<T: Pod>(&self, array: &Array<T>) -> Result<Vec<T>> {
+        let bytes = array.bytes().next_multiple_of(4).max(4);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer("readback", bytes, usage)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&array.buffer.raw, array.offset, &staging.raw, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        let slice = staging.raw.slice(..);
+        slice.map_async(wgpu::MapMode::Read, |_| {});
+        self.wait("reading back")?;
+        let view = slice.get_mapped_range().map_err(|e| self.unreadable(&e.to_string()))?;
+        let mut values = vec![T::zeroed(); array.len()];
+        let wanted = array.bytes() as usize;
+        bytemuck::cast_slice_mut::<T, u8>(&mut values).copy_from_slice(&view[..wanted]);
+        drop(view);
+        staging.raw.unmap();
+        Ok(values)
+    }
+
+    fn unreadable(&self, problem: &str) -> Error {
+        Error::Driver { adapter: self.summary.title(), what: "reading back".into(), problem: problem.into() }
+    }
+}
+
+const FREE: u8 = 0;
+const WAITING: u8 = 1;
+const READY: u8 = 2;
+const FAILED: u8 = 3;
+
+struct Slot {
+    staging: Arc<Buffer>,
+    state: Arc<AtomicU8>,
+}
+
+/// A ring of small staging buffers: each step copies one value there and reads it when it has come.
+pub struct TokenReader {
+    slots: Vec<Slot>,
+    submitted: usize,
+    taken: usize,
+}
+
+impl TokenReader {
+    /// `depth` steps can be on their way at a time.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, depth: usize) -> Result<TokenReader> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let slots = (0..depth.max(1))
+            .map(|_| Ok(Slot { staging: gpu.buffer("token", 16, usage)?, state: Arc::default() }))
+            .collect::<Result<_>>()?;
+        Ok(TokenReader { slots, submitted: 0, taken: 0 })
+    }
+
+    /// Steps submitted and not yet taken.
+    pub fn in_flight(&self) -> usize {
+        self.submitted - self.taken
+    }
+
+    /// Whether another step fits.
+    pub fn has_room(&self) -> bool {
+        self.in_flight() < self.slots.len()
+    }
+
+    /// Submits `plan` for one row and the copy of the first value of `token`.
+    ///
+    /// # Errors
+    /// As [`Gpu::check`].
+    pub fn submit(&mut self, gpu: &Gpu, plan: &Plan, token: &Array<u32>) -> Result<()> {
+        let slot = &self.slots[self.submitted % self.slots.len()];
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        plan.encode(gpu, &mut encoder, 1);
+        encoder.copy_buffer_to_buffer(&token.buffer.raw, token.offset, &slot.staging.raw, 0, 4);
+        gpu.queue.submit([encoder.finish()]);
+        gpu.count(|c| &c.submits, 1);
+        slot.state.store(WAITING, Ordering::Release);
+        let state = slot.state.clone();
+        slot.staging.raw.slice(..4).map_async(wgpu::MapMode::Read, move |outcome| {
+            state.store(if outcome.is_ok() { READY } else { FAILED }, Ordering::Release);
+        });
+        self.submitted += 1;
+        gpu.check("decoding")
+    }
+
+    /// The value of the oldest step on its way, waiting for it if need be; `None` if none is.
+    ///
+    /// # Errors
+    /// As [`Gpu::check`].
+    pub fn take(&mut self, gpu: &Gpu) -> Result<Option<u32>> {
+        if self.in_flight() == 0 {
+            return Ok(None);
+        }
+        let slot = &self.slots[self.taken % self.slots.len()];
+        while slot.state.load(Ordering::Acquire) == WAITING {
+            let timeout = Some(std::time::Duration::from_millis(50));
+            let _ = gpu.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
+            gpu.check("decoding")?;
+        }
+        self.taken += 1;
+        if slot.state.swap(FREE, Ordering::AcqRel) == FAILED {
+            gpu.check("decoding")?;
+            return Err(gpu.unreadable("the token did not come back"));
+        }
+        let view = slot.staging.raw.slice(..4).get_mapped_range().map_err(|e| gpu.unreadable(&e.to_string()))?;
+        let value = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
+        drop(view);
+        slot.staging.raw.unmap();
+        Ok(Some(value))
+    }
+}

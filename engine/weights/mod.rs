@@ -1,0 +1,1 @@
+//! Weights on disk, and their way to the GPU.

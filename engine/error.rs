@@ -131,7 +131,9 @@ pub enum Error {
         supported: String,
     },
     /// The conversation no longer fits.
-    #[error("{needed} tokens do not fit into the context of {capacity}; shorten the input, or raise --context (this model's limit is {limit})")]
+    #[error(
+        "{needed} tokens do not fit into the context of {capacity}; shorten the input, or raise --context (this model's limit is {limit})"
+    )]
     Context {
         /// Tokens needed in all.
         needed: usize,
@@ -173,7 +175,9 @@ pub enum Error {
         problem: String,
     },
     /// GPU memory is used up.
-    #[error("GPU memory is used up: {bytes} bytes for {what} did not fit beside the {held} bytes already held; close other programs, choose a smaller model or a smaller --context")]
+    #[error(
+        "GPU memory is used up: {bytes} bytes for {what} did not fit beside the {held} bytes already held; close other programs, choose a smaller model or a smaller --context"
+    )]
     OutOfMemory {
         /// What was to be stored.
         what: String,
@@ -183,7 +187,9 @@ pub enum Error {
         held: u64,
     },
     /// The driver reset, or the adapter was pulled.
-    #[error("the adapter {adapter} was lost while {during}: {reason}; start again, or choose another one with --adapter")]
+    #[error(
+        "the adapter {adapter} was lost while {during}: {reason}; start again, or choose another one with --adapter"
+    )]
     DeviceLost {
         /// Its name and backend.
         adapter: String,
@@ -203,7 +209,9 @@ pub enum Error {
         problem: String,
     },
     /// A kernel computed wrong numbers on this adapter.
-    #[error("adapter {adapter} computes {kernel} wrongly (largest error {error:.1e}, allowed {allowed:.0e}); update its driver or choose another one with --adapter")]
+    #[error(
+        "adapter {adapter} computes {kernel} wrongly (largest error {error:.1e}, allowed {allowed:.0e}); update its driver or choose another one with --adapter"
+    )]
     SelfTest {
         /// The adapter.
         adapter: String,

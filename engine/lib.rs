@@ -1,7 +1,13 @@
 //! Percept: one multimodal model (text, pictures, sound, video) on any GPU through WebGPU.
 
 #![warn(missing_docs)]
-#![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, clippy::todo)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::todo
+)]
 
 pub mod error;
 #[doc(hidden)]

@@ -68,7 +68,9 @@ pub struct Counts {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gpu").field("adapter", &self.summary.title()).finish_non_exhaustive()
+        f.debug_struct("Gpu")
+            .field("adapter", &self.summary.title())
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +86,11 @@ impl Gpu {
         let lost = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {
             let mut trouble = lost.lock().unwrap_or_else(PoisonError::into_inner);
-            let reason = if message.is_empty() { format!("{reason:?}") } else { message };
+            let reason = if message.is_empty() {
+                format!("{reason:?}")
+            } else {
+                message
+            };
             trouble.lost.get_or_insert(reason);
         });
         let refused = trouble.clone();
@@ -146,9 +152,11 @@ impl Gpu {
         }
         match trouble.refused.take() {
             None => Ok(()),
-            Some(problem) => {
-                Err(Error::Driver { adapter: self.summary.title(), what: during.into(), problem: one_line(&problem) })
-            }
+            Some(problem) => Err(Error::Driver {
+                adapter: self.summary.title(),
+                what: during.into(),
+                problem: one_line(&problem),
+            }),
         }
     }
 
@@ -185,5 +193,10 @@ impl Gpu {
 
 /// The first line of a driver's message with its causes, without the tree that wgpu prints.
 fn one_line(problem: &str) -> String {
-    problem.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    problem
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

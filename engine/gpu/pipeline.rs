@@ -63,20 +63,29 @@ pub(super) struct Pipelines {
 
 impl Pipelines {
     pub(super) fn open(device: &wgpu::Device, adapter: &AdapterSummary) -> Pipelines {
-        let disk = adapter.capabilities.pipeline_cache.then(|| cache_file(adapter)).flatten().map(|path| {
-            let data = std::fs::read(&path).ok();
-            // SAFETY: the file is written by `save` alone, under a name that holds adapter, driver and our version;
-            // wgpu checks its own header, and `fallback` lets the driver start afresh from data it does not know.
-            let cache = unsafe {
-                device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
-                    label: Some("percept"),
-                    data: data.as_deref(),
-                    fallback: true,
-                })
-            };
-            (cache, path)
-        });
-        Pipelines { compiled: Mutex::default(), disk, changed: AtomicBool::new(false) }
+        let disk = adapter
+            .capabilities
+            .pipeline_cache
+            .then(|| cache_file(adapter))
+            .flatten()
+            .map(|path| {
+                let data = std::fs::read(&path).ok();
+                // SAFETY: the file is written by `save` alone, under a name that holds adapter, driver and our version;
+                // wgpu checks its own header, and `fallback` lets the driver start afresh from data it does not know.
+                let cache = unsafe {
+                    device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+                        label: Some("percept"),
+                        data: data.as_deref(),
+                        fallback: true,
+                    })
+                };
+                (cache, path)
+            });
+        Pipelines {
+            compiled: Mutex::default(),
+            disk,
+            changed: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn save(&self) {
@@ -91,7 +100,11 @@ impl Pipelines {
     }
 
     fn get(&self, key: &Key) -> Option<Arc<Compiled>> {
-        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 }
 
@@ -133,13 +146,18 @@ impl Gpu {
                         map.insert(key.clone(), Arc::new(compiled));
                     }
                     Err(error) => {
-                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        failure
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .get_or_insert(error);
                     }
                 }
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, missing.len());
             }
         };
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(missing.len());
+        let threads = std::thread::available_parallelism()
+            .map_or(1, |n| n.get())
+            .min(missing.len());
         // GL contexts serialise anyway, and some of its drivers dislike being called from many threads.
         if threads > 1 && self.summary.backend != "gl" {
             std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
@@ -164,9 +182,16 @@ impl Gpu {
         };
         // SAFETY: the build validated the text, kernels keep every index in range by construction (the twins check
         // lengths before a dispatch is recorded), and every loop of theirs ends.
-        let module =
-            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
-        let entries: Vec<_> = shader.bindings.iter().enumerate().map(|(i, b)| layout_entry(i as u32, b)).collect();
+        let module = unsafe {
+            self.device
+                .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let entries: Vec<_> = shader
+            .bindings
+            .iter()
+            .enumerate()
+            .map(|(i, b)| layout_entry(i as u32, b))
+            .collect();
         let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(shader.name),
             entries: &entries,
@@ -209,7 +234,11 @@ fn layout_entry(binding: u32, kind: &Binding) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        ty: wgpu::BindingType::Buffer {
+            ty,
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
         count: None,
     }
 }

@@ -32,7 +32,11 @@ impl Gpu {
     }
 
     fn unreadable(&self, problem: &str) -> Error {
-        Error::Driver { adapter: self.summary.title(), what: "reading back".into(), problem: problem.into() }
+        Error::Driver {
+            adapter: self.summary.title(),
+            what: "reading back".into(),
+            problem: problem.into(),
+        }
     }
 }
 
@@ -61,9 +65,18 @@ impl TokenReader {
     pub fn new(gpu: &Gpu, depth: usize) -> Result<TokenReader> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slots = (0..depth.max(1))
-            .map(|_| Ok(Slot { staging: gpu.buffer("token", 16, usage)?, state: Arc::default() }))
+            .map(|_| {
+                Ok(Slot {
+                    staging: gpu.buffer("token", 16, usage)?,
+                    state: Arc::default(),
+                })
+            })
             .collect::<Result<_>>()?;
-        Ok(TokenReader { slots, submitted: 0, taken: 0 })
+        Ok(TokenReader {
+            slots,
+            submitted: 0,
+            taken: 0,
+        })
     }
 
     /// Steps submitted and not yet taken.
@@ -89,9 +102,12 @@ impl TokenReader {
         gpu.count(|c| &c.submits, 1);
         slot.state.store(WAITING, Ordering::Release);
         let state = slot.state.clone();
-        slot.staging.raw.slice(..4).map_async(wgpu::MapMode::Read, move |outcome| {
-            state.store(if outcome.is_ok() { READY } else { FAILED }, Ordering::Release);
-        });
+        slot.staging
+            .raw
+            .slice(..4)
+            .map_async(wgpu::MapMode::Read, move |outcome| {
+                state.store(if outcome.is_ok() { READY } else { FAILED }, Ordering::Release);
+            });
         self.submitted += 1;
         gpu.check("decoding")
     }
@@ -107,7 +123,10 @@ impl TokenReader {
         let slot = &self.slots[self.taken % self.slots.len()];
         while slot.state.load(Ordering::Acquire) == WAITING {
             let timeout = Some(std::time::Duration::from_millis(50));
-            let _ = gpu.device.poll(wgpu::PollType::Wait { submission_index: None, timeout });
+            let _ = gpu.device.poll(wgpu::PollType::Wait {
+                submission_index: None,
+                timeout,
+            });
             gpu.check("decoding")?;
         }
         self.taken += 1;
@@ -115,7 +134,12 @@ impl TokenReader {
             gpu.check("decoding")?;
             return Err(gpu.unreadable("the token did not come back"));
         }
-        let view = slot.staging.raw.slice(..4).get_mapped_range().map_err(|e| gpu.unreadable(&e.to_string()))?;
+        let view = slot
+            .staging
+            .raw
+            .slice(..4)
+            .get_mapped_range()
+            .map_err(|e| gpu.unreadable(&e.to_string()))?;
         let value = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
         drop(view);
         slot.staging.raw.unmap();

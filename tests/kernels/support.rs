@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 use percept::gpu::{Array, Gpu, GpuOptions, PlanBuilder, adapters};
+use percept::kernels::{Format, stride};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRng, TestRunner};
 use std::sync::{Arc, OnceLock};
@@ -18,10 +19,17 @@ pub fn gpus() -> &'static [Arc<Gpu>] {
             .iter()
             .map(|a| {
                 let choice = percept::gpu::AdapterChoice::Index(a.index);
-                Gpu::open(&GpuOptions { adapter: choice, ..Default::default() }).unwrap()
+                Gpu::open(&GpuOptions {
+                    adapter: choice,
+                    ..Default::default()
+                })
+                .unwrap()
             })
             .collect();
-        assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
+        assert!(
+            !all.is_empty(),
+            "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri"
+        );
         all
     })
 }
@@ -29,14 +37,21 @@ pub fn gpus() -> &'static [Arc<Gpu>] {
 /// Runs `check` for `count` random values of `shapes` on every adapter; the seed is fixed and printed on failure.
 pub fn for_shapes<S: Strategy>(count: u32, shapes: S, check: impl Fn(&Gpu, &S::Value)) {
     for gpu in gpus() {
-        let config = Config { cases: count, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
+        let config = Config {
+            cases: count,
+            max_shrink_iters: 40,
+            failure_persistence: None,
+            ..Config::default()
+        };
         let rng = TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
         let mut runner = TestRunner::new_with_rng(config, rng);
         let outcome = runner.run(&shapes, |shape| {
             let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(gpu, &shape)));
             checked.map_err(|panic| {
                 let text = panic.downcast_ref::<String>().cloned();
-                TestCaseError::fail(text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap_or(&"panic").to_string()))
+                TestCaseError::fail(
+                    text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap_or(&"panic").to_string()),
+                )
             })
         });
         if let Err(error) = outcome {
@@ -47,7 +62,9 @@ pub fn for_shapes<S: Strategy>(count: u32, shapes: S, check: impl Fn(&Gpu, &S::V
 
 /// Pseudo-random values in [-1, 1), the same for the same seed.
 pub fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
+    let mut state = seed
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(0x1234_5678_9abc_def1);
     (0..len)
         .map(|_| {
             state ^= state << 13;
@@ -91,8 +108,14 @@ impl<T: Pod> Output<T> {
     /// The values, after checking that the guards are untouched.
     pub fn read(&self, gpu: &Gpu) -> Vec<T> {
         let mut all = gpu.read(&self.array).unwrap();
-        let touched = bytemuck::cast_slice::<T, u32>(&all[self.len..]).iter().position(|v| *v != SENTINEL);
-        assert!(touched.is_none(), "a guard value was overwritten at {:?} behind the output", touched);
+        let touched = bytemuck::cast_slice::<T, u32>(&all[self.len..])
+            .iter()
+            .position(|v| *v != SENTINEL);
+        assert!(
+            touched.is_none(),
+            "a guard value was overwritten at {:?} behind the output",
+            touched
+        );
         all.truncate(self.len);
         all
     }
@@ -105,7 +128,10 @@ impl Output<f32> {
         let mut values = Vec::with_capacity(all.len());
         for row in all.chunks(stride) {
             values.extend_from_slice(&row[..width.min(row.len())]);
-            assert!(row[width..].iter().all(|v| v.to_bits() == SENTINEL), "a value between rows was overwritten");
+            assert!(
+                row[width..].iter().all(|v| v.to_bits() == SENTINEL),
+                "a value between rows was overwritten"
+            );
         }
         values
     }
@@ -127,7 +153,9 @@ pub fn assert_close(what: &str, got: &[f32], expected: &[f32], tolerance: f64) {
         let gap = (f64::from(got[*i]) - f64::from(expected[*i])).abs();
         if gap.is_nan() { f64::INFINITY } else { gap }
     };
-    let Some(worst) = (0..got.len()).max_by(|a, b| error(a).total_cmp(&error(b))) else { return };
+    let Some(worst) = (0..got.len()).max_by(|a, b| error(a).total_cmp(&error(b))) else {
+        return;
+    };
     assert!(
         error(&worst) <= tolerance * scale,
         "{what}: at {worst} of {} expected {} got {}: relative error {:.1e}, allowed {tolerance:.0e}",
@@ -136,4 +164,53 @@ pub fn assert_close(what: &str, got: &[f32], expected: &[f32], tolerance: f64) {
         got[worst],
         error(&worst) / scale
     );
+}
+
+/// A matrix on the GPU in blocks of at most `block_rows` rows, and the values that the format really holds.
+pub fn matrix(
+    gpu: &Gpu,
+    format: Format,
+    values: &[f32],
+    width: usize,
+    block_rows: usize,
+) -> (percept::kernels::Matrix, Vec<f32>) {
+    let rounded: Vec<f32> = values
+        .iter()
+        .map(|v| match format {
+            Format::F32 => *v,
+            Format::F16 => half::f16::from_f32(*v).to_f32(),
+            Format::Bf16 => half::bf16::from_f32(*v).to_f32(),
+        })
+        .collect();
+    let blocks = values.chunks(width * block_rows).enumerate().map(|(i, part)| {
+        let padded = spread(part, width, stride(width));
+        let words: Vec<u32> = match format {
+            Format::F32 => padded.iter().map(|v| v.to_bits()).collect(),
+            Format::F16 => pack(&padded, |v| half::f16::from_f32(v).to_bits()),
+            Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
+        };
+        let data = gpu.array_of("weight", &words).unwrap();
+        percept::kernels::Block {
+            first_row: i * block_rows,
+            rows: part.len() / width,
+            data,
+        }
+    });
+    let blocks = blocks.collect();
+    (
+        percept::kernels::Matrix {
+            rows: values.len() / width,
+            width,
+            format,
+            blocks,
+        },
+        rounded,
+    )
+}
+
+fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {
+    values
+        .chunks_exact(2)
+        .map(|two| u32::from(bits(two[0])) | u32::from(bits(two[1])) << 16)
+        .collect()
 }

@@ -1,0 +1,90 @@
+//! The end of a branch: `x = (x + rms_norm(y) · weight) · scale`, and at once the norm before the next branch,
+//! `h = rms_norm(x) · next_weight`.
+//!
+//! Gemma's norms on both sides of a branch (Gemma 2 report, §2); `scale` is the layer scalar. Shader: `shaders/add_norm.wgsl`.
+
+use super::{rms_norm, stride};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::shaders;
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shader.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Values in a row.
+    pub hidden_size: u32,
+    /// Distance from row to row.
+    pub stride: u32,
+    /// `rms_norm_eps` of the config.
+    pub eps: f32,
+    /// The sum is multiplied by it.
+    pub scale: f32,
+}
+
+/// What the dispatch reads and writes; rows of [`stride`]`(hidden_size)`.
+#[derive(Debug)]
+pub struct Arrays<'a> {
+    /// The branch's output.
+    pub y: &'a Array<f32>,
+    /// Weight of the norm after the branch.
+    pub weight: &'a Array<f32>,
+    /// Weight of the norm before the next branch.
+    pub next_weight: &'a Array<f32>,
+    /// The residual stream, changed in place.
+    pub x: &'a Array<f32>,
+    /// Input of the next branch.
+    pub h: &'a Array<f32>,
+}
+
+/// Records one dispatch over the rows of the replay. Moves `(4 * rows + 2) * hidden_size * 4` bytes.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    hidden_size: usize,
+    eps: f32,
+    scale: f32,
+    most_rows: usize,
+    arrays: &Arrays<'_>,
+) -> Result<()> {
+    let all = most_rows * stride(hidden_size);
+    let binds = [
+        arrays.y.bind("y", all)?,
+        arrays.weight.bind("weight", hidden_size)?,
+        arrays.next_weight.bind("next_weight", hidden_size)?,
+        arrays.x.bind("x", all)?,
+        arrays.h.bind("h", all)?,
+    ];
+    let params = Params {
+        hidden_size: hidden_size as u32,
+        stride: stride(hidden_size) as u32,
+        eps,
+        scale,
+    };
+    let size = hidden_size as u64;
+    let cost = Cost {
+        fixed_bytes: size * 8,
+        row_bytes: size * 16,
+        row_flops: size * 9,
+    };
+    plan.dispatch(
+        &shaders::ADD_NORM,
+        &[("WG", 128)],
+        &params,
+        &binds,
+        [Extent::ROWS, 1.into(), 1.into()],
+        cost,
+    )
+}
+
+/// The same on the CPU in f64, rows without gaps: new `x` and `h`.
+pub fn reference(x: &[f32], y: &[f32], weight: &[f32], next: &[f32], eps: f32, scale: f32) -> (Vec<f32>, Vec<f32>) {
+    let branch = rms_norm::reference(y, weight, eps);
+    let sum = |(x, b): (&f32, &f32)| ((f64::from(*x) + f64::from(*b)) * f64::from(scale)) as f32;
+    let x: Vec<f32> = x.iter().zip(&branch).map(sum).collect();
+    let h = rms_norm::reference(&x, next, eps);
+    (x, h)
+}

@@ -1,0 +1,87 @@
+//! A weight matrix times many vectors, `y[r, n] = Σ weight[n, k] · x[r, k]`: the projections of a prefill.
+//!
+//! Tiles of 64 outputs × 32 rows × 16 values in workgroup memory, 4 × 4 results a lane. Floor: `2 · rows · outputs ·
+//! width` operations, and the bytes of the matrix once for 32 rows. Shader: `shaders/matmul.wgsl`.
+
+use super::{Format, Matrix, Variant, matvec, stride};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
+use crate::shaders;
+use bytemuck::{Pod, Zeroable};
+
+/// Rows of a tile; arrays of rows hold a multiple of it.
+pub const TILE_ROWS: usize = 32;
+const TILE_OUTPUTS: usize = 64;
+
+/// Uniform of the shader.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Rows of the block of weights.
+    pub outputs: u32,
+    /// Vectors of four in a row of weights or of `x`.
+    pub width4: u32,
+    /// Place of the block's first row in a row of `y`.
+    pub first: u32,
+    /// Distance between rows of `y`.
+    pub y_stride: u32,
+}
+
+fn shader(format: Format, variant: Variant) -> &'static Shader {
+    match (format, variant.f16) {
+        (Format::F32, _) => &shaders::MATMUL_F32,
+        (Format::Bf16, _) => &shaders::MATMUL_BF16,
+        (Format::F16, false) => &shaders::MATMUL_F16,
+        (Format::F16, true) => &shaders::MATMUL_F16_NATIVE,
+    }
+}
+
+/// Records one dispatch a block over the rows of the replay: `y[r] = weight · x[r]`, rows of [`stride`]`(weight.width)`
+/// and [`stride`]`(weight.rows)`. Both arrays hold `most_rows` rounded up to [`TILE_ROWS`]; rows behind those of the
+/// replay are computed from whatever they hold.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    weight: &Matrix,
+    most_rows: usize,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let rows = most_rows.next_multiple_of(TILE_ROWS);
+    let (width, y_stride) = (stride(weight.width), stride(weight.rows));
+    for block in &weight.blocks {
+        let params = Params {
+            outputs: block.rows as u32,
+            width4: (width / 4) as u32,
+            first: block.first_row as u32,
+            y_stride: y_stride as u32,
+        };
+        let binds = [
+            block.data.bind("weight", weight.block_words(block.rows))?,
+            x.bind("x", rows * width)?,
+            y.bind("y", rows * y_stride)?,
+        ];
+        let cost = Cost {
+            fixed_bytes: block.data.bytes(),
+            row_bytes: (width + block.rows) as u64 * 4,
+            row_flops: 2 * (block.rows * weight.width) as u64,
+        };
+        let down = Extent::Rows {
+            times: 1,
+            tile: TILE_ROWS as u32,
+        };
+        let grid = [(block.rows.div_ceil(TILE_OUTPUTS) as u32).into(), down, 1.into()];
+        plan.dispatch(shader(weight.format, variant), &[], &params, &binds, grid, cost)?;
+    }
+    Ok(())
+}
+
+/// The same on the CPU in f64: `x` holds rows of `width` values, `weight` too; the result rows of `weight`'s count.
+pub fn reference(weight: &[f32], width: usize, x: &[f32]) -> Vec<f32> {
+    x.chunks_exact(width)
+        .flat_map(|row| matvec::reference(weight, row))
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! A weight matrix times one vector, `y[n] = Σ weight[n, k] · x[k]`: the projections of a decode step.
+//!
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`.
+
+use super::{Format, Matrix, Variant, stride};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, Gpu, PlanBuilder, Shader};
+use crate::shaders;
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shaders.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Rows of the block.
+    pub rows: u32,
+    /// Vectors of four in a row.
+    pub width4: u32,
+    /// Place of the block's first row in `y`.
+    pub first: u32,
+    /// Zero.
+    pub pad: u32,
+}
+
+/// Lanes of a workgroup, and lanes that share a row in the baseline; measured on both kinds of adapter.
+fn lanes(gpu: &Gpu) -> (u32, u32) {
+    if gpu.capabilities().software { (32, 1) } else { (64, 16) }
+}
+
+fn shader(format: Format, variant: Variant) -> &'static Shader {
+    match (format, variant.subgroup, variant.f16) {
+        (Format::F32, false, _) => &shaders::MATVEC_F32,
+        (Format::F32, true, _) => &shaders::MATVEC_SUBGROUP_F32,
+        (Format::Bf16, false, _) => &shaders::MATVEC_BF16,
+        (Format::Bf16, true, _) => &shaders::MATVEC_SUBGROUP_BF16,
+        (Format::F16, false, false) => &shaders::MATVEC_F16,
+        (Format::F16, true, false) => &shaders::MATVEC_SUBGROUP_F16,
+        (Format::F16, false, true) => &shaders::MATVEC_F16_NATIVE,
+        (Format::F16, true, true) => &shaders::MATVEC_SUBGROUP_F16_NATIVE,
+    }
+}
+
+/// Records one dispatch a block: `y[0 .. weight.rows] = weight · x`. `x` holds [`stride`]`(weight.width)` values.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    weight: &Matrix,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let shader = shader(weight.format, variant);
+    let width = stride(weight.width);
+    let (workgroup, row_lanes) = lanes(plan.gpu());
+    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match variant.subgroup {
+        true => (4, &[("WG", 64)]),
+        false => (
+            (workgroup / row_lanes) as usize,
+            &[("WG", workgroup), ("LANES", row_lanes)],
+        ),
+    };
+    for block in &weight.blocks {
+        let params = Params {
+            rows: block.rows as u32,
+            width4: (width / 4) as u32,
+            first: block.first_row as u32,
+            pad: 0,
+        };
+        let binds = [
+            block.data.bind("weight", weight.block_words(block.rows))?,
+            x.bind("x", width)?,
+            y.bind("y", weight.rows)?,
+        ];
+        let cost = Cost {
+            fixed_bytes: block.data.bytes(),
+            row_bytes: (width + block.rows) as u64 * 4,
+            row_flops: 2 * (block.rows * weight.width) as u64,
+        };
+        let groups = block.rows.div_ceil(rows_of_group);
+        let across = groups.min(32_768);
+        let grid: [Extent; 3] = [
+            (across as u32).into(),
+            (groups.div_ceil(across) as u32).into(),
+            1.into(),
+        ];
+        plan.dispatch(shader, overrides, &params, &binds, grid, cost)?;
+    }
+    Ok(())
+}
+
+/// The same on the CPU in f64: `weight` holds rows of `x.len()` values.
+pub fn reference(weight: &[f32], x: &[f32]) -> Vec<f32> {
+    let dot = |row: &[f32]| {
+        row.iter()
+            .zip(x)
+            .map(|(w, v)| f64::from(*w) * f64::from(*v))
+            .sum::<f64>() as f32
+    };
+    weight.chunks_exact(x.len()).map(dot).collect()
+}

@@ -43,11 +43,7 @@ impl Image {
     /// # Errors
     /// [`Error::Media`] as for [`Image::open`].
     pub fn decode(bytes: &[u8], name: &Path) -> Result<Image> {
-        let refuse = |problem: String| Error::Media {
-            path: name.into(),
-            kind: "a picture",
-            problem,
-        };
+        let refuse = |problem: String| Error::Media { path: name.into(), kind: "a picture", problem };
         let format = format_of(bytes).map_err(refuse)?;
         let damaged = |error: ImageError| {
             let name = format_name(format);
@@ -63,9 +59,7 @@ impl Image {
         let mut decoder = reader.into_decoder().map_err(damaged)?;
         let (width, height) = decoder.dimensions();
         if width == 0 || height == 0 {
-            return Err(refuse(format!(
-                "it holds no pixels ({width} × {height}); use another picture"
-            )));
+            return Err(refuse(format!("it holds no pixels ({width} × {height}); use another picture")));
         }
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
             return Err(refuse(format!(
@@ -75,19 +69,13 @@ impl Image {
         }
         // The JPEG decoder fills what is missing with grey and says nothing.
         if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-            return Err(refuse(
-                "this JPEG is cut off before its end; save or copy it again".into(),
-            ));
+            return Err(refuse("this JPEG is cut off before its end; save or copy it again".into()));
         }
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut upright = to_rgb8(DynamicImage::from_decoder(decoder).map_err(damaged)?);
         upright.apply_orientation(orientation);
         let rgb = upright.into_rgb8();
-        Ok(Image {
-            width: rgb.width(),
-            height: rgb.height(),
-            rgb: rgb.into_raw(),
-        })
+        Ok(Image { width: rgb.width(), height: rgb.height(), rgb: rgb.into_raw() })
     }
 }
 
@@ -96,20 +84,10 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
     if bytes.is_empty() {
         return Err("the file is empty; save or copy it again".into());
     }
-    let brand = if bytes.get(4..8) == Some(b"ftyp") {
-        bytes.get(8..12).unwrap_or_default()
-    } else {
-        b""
-    };
+    let brand = if bytes.get(4..8) == Some(b"ftyp") { bytes.get(8..12).unwrap_or_default() } else { b"" };
     let other = match bytes {
         _ if matches!(brand, b"avif" | b"avis") => "AVIF",
-        _ if matches!(
-            brand,
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1"
-        ) =>
-        {
-            "HEIC"
-        }
+        _ if matches!(brand, b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => "HEIC",
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => "TIFF",
         [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => "JPEG XL",
         [b'B', b'M', ..] => "BMP",
@@ -118,9 +96,7 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
         _ => "",
     };
     if !other.is_empty() {
-        return Err(format!(
-            "{other} is not supported, only {SUPPORTED}; convert it to one of these"
-        ));
+        return Err(format!("{other} is not supported, only {SUPPORTED}; convert it to one of these"));
     }
     match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif)) => Ok(format),
@@ -147,11 +123,9 @@ fn to_rgb8(picture: DynamicImage) -> DynamicImage {
         DynamicImage::ImageLuma16(grey) => grey.as_raw().iter().flat_map(|v| [upper(v); 3]).collect(),
         DynamicImage::ImageLumaA16(grey) => grey.as_raw().chunks_exact(2).flat_map(|p| [upper(&p[0]); 3]).collect(),
         DynamicImage::ImageRgb16(rgb) => rgb.as_raw().iter().map(upper).collect(),
-        DynamicImage::ImageRgba16(rgba) => rgba
-            .as_raw()
-            .chunks_exact(4)
-            .flat_map(|p| p[..3].iter().map(upper))
-            .collect(),
+        DynamicImage::ImageRgba16(rgba) => {
+            rgba.as_raw().chunks_exact(4).flat_map(|p| p[..3].iter().map(upper)).collect()
+        }
         _ => return DynamicImage::ImageRgb8(picture.into_rgb8()),
     };
     match image::RgbImage::from_raw(width, height, rgb) {

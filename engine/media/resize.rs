@@ -16,18 +16,11 @@ pub fn resize(image: &Image, width: u32, height: u32) -> Image {
     assert!(width > 0 && height > 0, "resize to {width} × {height}");
     let (old_width, old_height) = (image.width as usize, image.height as usize);
     assert!(old_width > 0 && old_height > 0, "resize of an empty picture");
-    assert_eq!(
-        image.rgb.len(),
-        old_width * old_height * 3,
-        "rgb of a {old_width} × {old_height} picture"
-    );
+    assert_eq!(image.rgb.len(), old_width * old_height * 3, "rgb of a {old_width} × {old_height} picture");
     let narrowed = (width != image.width).then(|| along_x(&image.rgb, old_width, width as usize));
     let rgb = narrowed.as_deref().unwrap_or(&image.rgb);
-    let rgb = if height == image.height {
-        rgb.to_vec()
-    } else {
-        along_y(rgb, width as usize, old_height, height as usize)
-    };
+    let rgb =
+        if height == image.height { rgb.to_vec() } else { along_y(rgb, width as usize, old_height, height as usize) };
     Image { width, height, rgb }
 }
 
@@ -62,10 +55,7 @@ impl Taps {
             shift += 1;
         }
         let unit = f64::from(1 << shift);
-        let weights = exact
-            .iter()
-            .map(|&w| (w * unit + if w >= 0.0 { 0.5 } else { -0.5 }) as i32)
-            .collect();
+        let weights = exact.iter().map(|&w| (w * unit + if w >= 0.0 { 0.5 } else { -0.5 }) as i32).collect();
         Taps { shift, spans, weights }
     }
 

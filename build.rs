@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// A kernel file after joining: `matvec_bf16` from `matvec.wgsl` and `load_bf16.wgsl`.
-struct Joined {
+pub struct Joined {
     name: String,
     file: PathBuf,
     text: String,
@@ -29,10 +29,7 @@ fn main() {
                 .filter(|t| joined.name == **t || joined.name.starts_with(&format!("{t}_")))
                 .max_by_key(|t| t.len())
                 .unwrap_or_else(|| {
-                    fail(&format!(
-                        "{}: no twin in engine/kernels has a name that begins this file's",
-                        file.display()
-                    ))
+                    fail(&format!("{}: no twin in engine/kernels has a name that begins this file's", file.display()))
                 });
             if index == 0 {
                 checks += &uniform_checks(&module, twin, &joined.name);
@@ -66,15 +63,12 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 fn twins(folder: &Path) -> Vec<String> {
     println!("cargo:rerun-if-changed={}", folder.display());
-    files(folder, "rs")
-        .iter()
-        .map(|f| f.file_stem().unwrap().to_string_lossy().into_owned())
-        .collect()
+    files(folder, "rs").iter().map(|f| f.file_stem().unwrap().to_string_lossy().into_owned()).collect()
 }
 
 /// The file with its snippets behind it, once for each loader of its `//each` line. `enable` lines go to the front of
 /// the first line, so that line numbers stay those of the file.
-fn join(file: &Path) -> Result<Vec<Joined>, String> {
+pub fn join(file: &Path) -> Result<Vec<Joined>, String> {
     let body = fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
     let mut snippets = String::new();
@@ -87,25 +81,15 @@ fn join(file: &Path) -> Result<Vec<Joined>, String> {
         }
     }
     if loaders.is_empty() {
-        return Ok(vec![Joined {
-            name: stem,
-            file: file.into(),
-            text: hoist(&format!("{body}{snippets}")),
-        }]);
+        return Ok(vec![Joined { name: stem, file: file.into(), text: hoist(&format!("{body}{snippets}")) }]);
     }
     loaders
         .iter()
         .map(|loader| {
-            let format = loader
-                .strip_prefix("load_")
-                .ok_or(format!("{}: {loader} is no loader", file.display()))?;
+            let format = loader.strip_prefix("load_").ok_or(format!("{}: {loader} is no loader", file.display()))?;
             let loads = snippet(file, &format!("shared/{loader}.wgsl"))?;
             let text = hoist(&format!("{body}{snippets}{loads}"));
-            Ok(Joined {
-                name: format!("{stem}_{format}"),
-                file: file.into(),
-                text,
-            })
+            Ok(Joined { name: format!("{stem}_{format}"), file: file.into(), text })
         })
         .collect()
 }
@@ -118,35 +102,21 @@ fn snippet(file: &Path, path: &str) -> Result<String, String> {
 fn hoist(text: &str) -> String {
     let mut enables: Vec<&str> = text.lines().filter(|l| l.starts_with("enable ")).collect();
     enables.dedup();
-    let rest: Vec<&str> = text
-        .lines()
-        .map(|l| if l.starts_with("enable ") { "" } else { l })
-        .collect();
+    let rest: Vec<&str> = text.lines().map(|l| if l.starts_with("enable ") { "" } else { l }).collect();
     let front = enables.iter().map(|l| format!("{l} ")).collect::<String>();
     format!("{front}{}\n", rest.join("\n"))
 }
 
 /// The valid module, and whether it needs subgroup operations.
-fn validate(joined: &Joined) -> Result<(naga::Module, bool), String> {
+pub fn validate(joined: &Joined) -> Result<(naga::Module, bool), String> {
     let name = joined.file.display().to_string();
-    let module = naga::front::wgsl::parse_str(&joined.text).map_err(|e| {
-        format!(
-            "shader {}:\n{}",
-            joined.name,
-            e.emit_to_string_with_path(&joined.text, &name)
-        )
-    })?;
+    let module = naga::front::wgsl::parse_str(&joined.text)
+        .map_err(|e| format!("shader {}:\n{}", joined.name, e.emit_to_string_with_path(&joined.text, &name)))?;
     use naga::valid::{Capabilities, ValidationFlags, Validator};
     let plain = Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     Validator::new(ValidationFlags::all(), plain | Capabilities::SUBGROUP)
         .validate(&module)
-        .map_err(|e| {
-            format!(
-                "shader {}:\n{}",
-                joined.name,
-                e.emit_to_string_with_path(&joined.text, &name)
-            )
-        })?;
+        .map_err(|e| format!("shader {}:\n{}", joined.name, e.emit_to_string_with_path(&joined.text, &name)))?;
     if module.entry_points.len() != 1 || module.entry_points[0].name != "main" {
         return Err(format!("{name}: expected one entry point named main"));
     }
@@ -170,21 +140,12 @@ fn entry(joined: &Joined, module: &naga::Module, subgroup: bool) -> String {
         .collect();
     bindings.sort();
     for (expected, (found, ..)) in bindings.iter().enumerate() {
-        assert!(
-            expected as u32 == *found,
-            "{}: bindings have a gap before {found}",
-            joined.name
-        );
+        assert!(expected as u32 == *found, "{}: bindings have a gap before {found}", joined.name);
     }
-    let list: String = bindings
-        .iter()
-        .map(|(_, kind, name)| format!("Binding::{kind}({name:?}), "))
-        .collect::<String>();
-    let overrides: String = module
-        .overrides
-        .iter()
-        .map(|(_, o)| format!("{:?}, ", o.name.as_deref().unwrap()))
-        .collect();
+    let list: String =
+        bindings.iter().map(|(_, kind, name)| format!("Binding::{kind}({name:?}), ")).collect::<String>();
+    let overrides: String =
+        module.overrides.iter().map(|(_, o)| format!("{:?}, ", o.name.as_deref().unwrap())).collect();
     let f16 = joined.text.starts_with("enable f16;");
     format!(
         "/// `{}`\npub static {}: Shader = Shader {{ name: {:?}, wgsl: {:?}, bindings: &[{list}], overrides: &[{overrides}], needs_f16: {f16}, needs_subgroup: {subgroup} }};\n",
@@ -210,17 +171,10 @@ fn uniform_checks(module: &naga::Module, twin: &str, shader: &str) -> String {
         writeln!(out, "const _: () = {{").unwrap();
         for member in members {
             let (name, offset) = (member.name.as_deref().unwrap(), member.offset);
-            writeln!(
-                out,
-                "    assert!(std::mem::offset_of!({path}, {name}) == {offset}, \"{shader}: {name}\");"
-            )
-            .unwrap();
+            writeln!(out, "    assert!(std::mem::offset_of!({path}, {name}) == {offset}, \"{shader}: {name}\");")
+                .unwrap();
         }
-        writeln!(
-            out,
-            "    assert!(std::mem::size_of::<{path}>() == {span}, \"{shader}: size\");\n}};"
-        )
-        .unwrap();
+        writeln!(out, "    assert!(std::mem::size_of::<{path}>() == {span}, \"{shader}: size\");\n}};").unwrap();
     }
     out
 }

@@ -208,6 +208,16 @@ pub enum Error {
         /// What it said.
         problem: String,
     },
+    /// No logit is a finite number.
+    #[error("{} computed no finite logits for token {position} on {adapter}: the weights are damaged, or the adapter computes wrongly; try `percept doctor --self-test`, another copy or another adapter", model.display())]
+    NoLogits {
+        /// The checkpoint folder.
+        model: PathBuf,
+        /// Its name and backend.
+        adapter: String,
+        /// Position of the token that was to come.
+        position: usize,
+    },
     /// A kernel computed wrong numbers on this adapter.
     #[error(
         "adapter {adapter} computes {kernel} wrongly (largest error {error:.1e}, allowed {allowed:.0e}); update its driver or choose another one with --adapter"
@@ -236,6 +246,7 @@ impl Error {
             | Error::OutOfMemory { .. }
             | Error::DeviceLost { .. }
             | Error::Driver { .. }
+            | Error::NoLogits { .. }
             | Error::SelfTest { .. } => Blame::Machine,
             _ => Blame::Input,
         }

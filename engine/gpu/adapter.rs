@@ -9,6 +9,9 @@ const WANTED: wgpu::Features = wgpu::Features::SUBGROUP
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::PIPELINE_CACHE);
 
+/// Most storage buffers that a kernel binds (`norm_rope`); WebGPU promises 8.
+const STORAGE_BUFFERS: u32 = 7;
+
 /// Which adapter a person asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdapterChoice {
@@ -90,23 +93,10 @@ impl AdapterSummary {
     /// A file name that is the same for the same adapter and driver only.
     pub fn cache_key(&self) -> String {
         let clean = |text: &str| -> String {
-            text.chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() {
-                        c.to_ascii_lowercase()
-                    } else {
-                        '-'
-                    }
-                })
-                .collect()
+            text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
         };
         let name = format!("{}_{}_{}", self.backend, clean(&self.name), clean(&self.driver));
-        format!(
-            "{}_{:x}_{:x}",
-            name.chars().take(160).collect::<String>(),
-            self.id.0,
-            self.id.1
-        )
+        format!("{}_{:x}_{:x}", name.chars().take(160).collect::<String>(), self.id.0, self.id.1)
     }
 
     fn matches(&self, wanted: &str) -> bool {
@@ -116,9 +106,7 @@ impl AdapterSummary {
 
     /// Better adapters come first.
     fn rank(&self) -> (usize, usize) {
-        let kind = ["discrete", "integrated", "virtual", "unknown", "software"]
-            .iter()
-            .position(|k| *k == self.kind);
+        let kind = ["discrete", "integrated", "virtual", "unknown", "software"].iter().position(|k| *k == self.kind);
         (kind.unwrap_or(9), usize::from(self.backend == "gl"))
     }
 }
@@ -134,10 +122,7 @@ fn enumerate() -> Vec<(AdapterSummary, wgpu::Adapter)> {
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let mut list: Vec<_> = found
-        .into_iter()
-        .map(|adapter| (summarise(&adapter), adapter))
-        .collect();
+    let mut list: Vec<_> = found.into_iter().map(|adapter| (summarise(&adapter), adapter)).collect();
     list.sort_by_key(|(summary, _)| summary.rank());
     for (index, (summary, _)) in list.iter_mut().enumerate() {
         summary.index = index;
@@ -147,18 +132,11 @@ fn enumerate() -> Vec<(AdapterSummary, wgpu::Adapter)> {
 
 pub(super) fn choose(choice: &AdapterChoice) -> Result<(AdapterSummary, wgpu::Adapter)> {
     let mut list = enumerate();
-    let names = || {
-        list.iter()
-            .map(|(s, _)| format!("{} {}", s.index, s.title()))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let names = || list.iter().map(|(s, _)| format!("{} {}", s.index, s.title())).collect::<Vec<_>>().join(", ");
     if list.is_empty() {
         let problem = "was found: install a Vulkan or OpenGL driver (Debian/Ubuntu: apt install mesa-vulkan-drivers \
                        libgl1-mesa-dri; Fedora: dnf install mesa-vulkan-drivers; or the driver of your GPU's maker)";
-        return Err(Error::NoAdapter {
-            problem: problem.into(),
-        });
+        return Err(Error::NoAdapter { problem: problem.into() });
     }
     let place = match choice {
         AdapterChoice::Best => Some(0),
@@ -171,17 +149,16 @@ pub(super) fn choose(choice: &AdapterChoice) -> Result<(AdapterSummary, wgpu::Ad
             AdapterChoice::Named(name) => name.clone(),
             AdapterChoice::Best => String::new(),
         };
-        return Err(Error::NoAdapter {
-            problem: format!("is called \"{asked}\"; there are: {}", names()),
-        });
+        return Err(Error::NoAdapter { problem: format!("is called \"{asked}\"; there are: {}", names()) });
     };
     let (summary, adapter) = list.swap_remove(place);
-    if summary.capabilities.storage_buffers < 4 {
-        let problem = "it has no storage buffers for compute shaders; choose another one with --adapter";
-        return Err(Error::Adapter {
-            adapter: summary.title(),
-            problem: problem.into(),
-        });
+    if summary.capabilities.storage_buffers < STORAGE_BUFFERS {
+        let problem = format!(
+            "its driver gives compute shaders {} storage buffers, {STORAGE_BUFFERS} are needed; update it, or choose \
+             another adapter with --adapter",
+            summary.capabilities.storage_buffers
+        );
+        return Err(Error::Adapter { adapter: summary.title(), problem });
     }
     Ok((summary, adapter))
 }

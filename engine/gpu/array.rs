@@ -26,19 +26,13 @@ impl Drop for Buffer {
 #[derive(Debug)]
 pub struct Array<T> {
     pub(super) buffer: Arc<Buffer>,
-    pub(super) offset: u64,
     len: usize,
     values: PhantomData<T>,
 }
 
 impl<T> Clone for Array<T> {
     fn clone(&self) -> Self {
-        Array {
-            buffer: self.buffer.clone(),
-            offset: self.offset,
-            len: self.len,
-            values: PhantomData,
-        }
+        Array { buffer: self.buffer.clone(), len: self.len, values: PhantomData }
     }
 }
 
@@ -46,7 +40,6 @@ impl<T> Clone for Array<T> {
 #[derive(Clone, Debug)]
 pub struct Bind {
     pub(super) buffer: Arc<Buffer>,
-    pub(super) offset: u64,
     pub(super) bytes: u64,
 }
 
@@ -72,29 +65,9 @@ impl<T: Pod> Array<T> {
     /// [`Error::Length`] if it is shorter.
     pub fn bind(&self, name: &str, expected: usize) -> Result<Bind> {
         if self.len < expected {
-            return Err(Error::Length {
-                name: name.into(),
-                expected,
-                found: self.len,
-            });
+            return Err(Error::Length { name: name.into(), expected, found: self.len });
         }
-        Ok(Bind {
-            buffer: self.buffer.clone(),
-            offset: self.offset,
-            bytes: self.bytes(),
-        })
-    }
-
-    /// The same memory seen as `[start, start + len)`; `start` times the size of `T` must suit the adapter's alignment.
-    pub(crate) fn slice(&self, start: usize, len: usize) -> Array<T> {
-        assert!(start + len <= self.len, "slice {start}+{len} of {}", self.len);
-        let offset = self.offset + (start * size_of::<T>()) as u64;
-        Array {
-            buffer: self.buffer.clone(),
-            offset,
-            len,
-            values: PhantomData,
-        }
+        Ok(Bind { buffer: self.buffer.clone(), bytes: self.bytes() })
     }
 }
 
@@ -110,12 +83,7 @@ impl Gpu {
             return Err(self.out_of_memory(what, bytes));
         }
         let buffer = self.buffer(what, bytes, usage)?;
-        Ok(Array {
-            buffer,
-            offset: 0,
-            len,
-            values: PhantomData,
-        })
+        Ok(Array { buffer, len, values: PhantomData })
     }
 
     /// A new array with these values.
@@ -130,14 +98,9 @@ impl Gpu {
 
     /// Writes `values` from place `start` on; the copy happens before anything submitted later.
     pub fn write<T: Pod>(&self, array: &Array<T>, start: usize, values: &[T]) {
-        assert!(
-            start + values.len() <= array.len,
-            "write {start}+{} into {}",
-            values.len(),
-            array.len
-        );
+        assert!(start + values.len() <= array.len, "write {start}+{} into {}", values.len(), array.len);
         let bytes: &[u8] = bytemuck::cast_slice(values);
-        let offset = array.offset + (start * size_of::<T>()) as u64;
+        let offset = (start * size_of::<T>()) as u64;
         if bytes.len().is_multiple_of(4) {
             self.queue.write_buffer(&array.buffer.raw, offset, bytes);
         } else {
@@ -145,6 +108,12 @@ impl Gpu {
             padded.resize(bytes.len().next_multiple_of(4), 0);
             self.queue.write_buffer(&array.buffer.raw, offset, &padded);
         }
+    }
+
+    /// Writes raw bytes from `start` on, both multiples of 4 in length and place.
+    pub fn write_bytes(&self, array: &Array<u32>, start: usize, bytes: &[u8]) {
+        assert!(start + bytes.len() <= array.len * 4, "write {start}+{} bytes into {}", bytes.len(), array.len * 4);
+        self.queue.write_buffer(&array.buffer.raw, start as u64, bytes);
     }
 
     /// Submits pending writes and waits for them, so that their staging memory is given back.
@@ -165,12 +134,7 @@ impl Gpu {
         }
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let full = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let descriptor = wgpu::BufferDescriptor {
-            label: Some(what),
-            size: bytes,
-            usage,
-            mapped_at_creation: false,
-        };
+        let descriptor = wgpu::BufferDescriptor { label: Some(what), size: bytes, usage, mapped_at_creation: false };
         let raw = self.device.create_buffer(&descriptor);
         let full = pollster::block_on(full.pop());
         let invalid = pollster::block_on(invalid.pop());
@@ -187,18 +151,10 @@ impl Gpu {
             });
         }
         self.count(|c| &c.buffers, 1);
-        Ok(Arc::new(Buffer {
-            raw,
-            bytes,
-            held: self.held.clone(),
-        }))
+        Ok(Arc::new(Buffer { raw, bytes, held: self.held.clone() }))
     }
 
     fn out_of_memory(&self, what: &str, bytes: u64) -> Error {
-        Error::OutOfMemory {
-            what: what.into(),
-            bytes,
-            held: self.held_bytes(),
-        }
+        Error::OutOfMemory { what: what.into(), bytes, held: self.held_bytes() }
     }
 }

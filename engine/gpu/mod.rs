@@ -8,6 +8,7 @@ mod readback;
 
 pub use adapter::{AdapterChoice, AdapterSummary, Capabilities, adapters};
 pub use array::{Array, Bind};
+pub(crate) use pipeline::write_whole;
 pub use pipeline::{Binding, Shader};
 pub use plan::{Cost, Extent, Plan, PlanBuilder, PlanSummary, Tap};
 pub use readback::TokenReader;
@@ -42,7 +43,7 @@ pub struct Gpu {
 #[derive(Default)]
 struct Trouble {
     lost: Option<String>,
-    refused: Option<String>,
+    refused: Option<wgpu::Error>,
 }
 
 #[derive(Default)]
@@ -68,9 +69,7 @@ pub struct Counts {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gpu")
-            .field("adapter", &self.summary.title())
-            .finish_non_exhaustive()
+        f.debug_struct("Gpu").field("adapter", &self.summary.title()).finish_non_exhaustive()
     }
 }
 
@@ -86,17 +85,13 @@ impl Gpu {
         let lost = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {
             let mut trouble = lost.lock().unwrap_or_else(PoisonError::into_inner);
-            let reason = if message.is_empty() {
-                format!("{reason:?}")
-            } else {
-                message
-            };
+            let reason = if message.is_empty() { format!("{reason:?}") } else { message };
             trouble.lost.get_or_insert(reason);
         });
         let refused = trouble.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let mut trouble = refused.lock().unwrap_or_else(PoisonError::into_inner);
-            trouble.refused.get_or_insert(error.to_string());
+            trouble.refused.get_or_insert(error);
         }));
         let pipelines = Pipelines::open(&device, &summary);
         Ok(Arc::new(Gpu {
@@ -152,10 +147,13 @@ impl Gpu {
         }
         match trouble.refused.take() {
             None => Ok(()),
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(Error::OutOfMemory { what: format!("{during} (staging)"), bytes: 0, held: self.held_bytes() })
+            }
             Some(problem) => Err(Error::Driver {
                 adapter: self.summary.title(),
                 what: during.into(),
-                problem: one_line(&problem),
+                problem: one_line(&problem.to_string()),
             }),
         }
     }
@@ -193,10 +191,5 @@ impl Gpu {
 
 /// The first line of a driver's message with its causes, without the tree that wgpu prints.
 fn one_line(problem: &str) -> String {
-    problem
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    problem.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -63,29 +63,20 @@ pub(super) struct Pipelines {
 
 impl Pipelines {
     pub(super) fn open(device: &wgpu::Device, adapter: &AdapterSummary) -> Pipelines {
-        let disk = adapter
-            .capabilities
-            .pipeline_cache
-            .then(|| cache_file(adapter))
-            .flatten()
-            .map(|path| {
-                let data = std::fs::read(&path).ok();
-                // SAFETY: the file is written by `save` alone, under a name that holds adapter, driver and our version;
-                // wgpu checks its own header, and `fallback` lets the driver start afresh from data it does not know.
-                let cache = unsafe {
-                    device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
-                        label: Some("percept"),
-                        data: data.as_deref(),
-                        fallback: true,
-                    })
-                };
-                (cache, path)
-            });
-        Pipelines {
-            compiled: Mutex::default(),
-            disk,
-            changed: AtomicBool::new(false),
-        }
+        let disk = adapter.capabilities.pipeline_cache.then(|| cache_file(adapter)).flatten().map(|path| {
+            let data = std::fs::read(&path).ok();
+            // SAFETY: the file is written by `save` alone, under a name that holds adapter, driver and our version;
+            // wgpu checks its own header, and `fallback` lets the driver start afresh from data it does not know.
+            let cache = unsafe {
+                device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor {
+                    label: Some("percept"),
+                    data: data.as_deref(),
+                    fallback: true,
+                })
+            };
+            (cache, path)
+        });
+        Pipelines { compiled: Mutex::default(), disk, changed: AtomicBool::new(false) }
     }
 
     pub(super) fn save(&self) {
@@ -100,11 +91,7 @@ impl Pipelines {
     }
 
     fn get(&self, key: &Key) -> Option<Arc<Compiled>> {
-        self.compiled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 }
 
@@ -146,31 +133,31 @@ impl Gpu {
                         map.insert(key.clone(), Arc::new(compiled));
                     }
                     Err(error) => {
-                        failure
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .get_or_insert(error);
+                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                     }
                 }
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, missing.len());
             }
         };
-        let threads = std::thread::available_parallelism()
-            .map_or(1, |n| n.get())
-            .min(missing.len());
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(missing.len());
         // GL contexts serialise anyway, and some of its drivers dislike being called from many threads.
         if threads > 1 && self.summary.backend != "gl" {
             std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
         } else {
             work();
         }
-        if !missing.is_empty() {
-            self.pipelines.changed.store(true, Ordering::Relaxed);
-        }
         if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
-        Ok(wanted.iter().filter_map(|(_, key)| self.pipelines.get(key)).collect())
+        if !missing.is_empty() {
+            self.pipelines.changed.store(true, Ordering::Relaxed);
+        }
+        let lost = |key: &Key| Error::Driver {
+            adapter: self.summary.title(),
+            what: format!("the shader {} {:?}", key.shader, key.overrides),
+            problem: "its pipeline is not there".into(),
+        };
+        wanted.iter().map(|(_, key)| self.pipelines.get(key).ok_or_else(|| lost(key))).collect()
     }
 
     fn compile_one(&self, shader: &'static Shader, key: &Key) -> Result<Compiled> {
@@ -182,20 +169,12 @@ impl Gpu {
         };
         // SAFETY: the build validated the text, kernels keep every index in range by construction (the twins check
         // lengths before a dispatch is recorded), and every loop of theirs ends.
-        let module = unsafe {
-            self.device
-                .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        };
-        let entries: Vec<_> = shader
-            .bindings
-            .iter()
-            .enumerate()
-            .map(|(i, b)| layout_entry(i as u32, b))
-            .collect();
-        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(shader.name),
-            entries: &entries,
-        });
+        let module =
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+        let entries: Vec<_> = shader.bindings.iter().enumerate().map(|(i, b)| layout_entry(i as u32, b)).collect();
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader.name), entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(shader.name),
             bind_group_layouts: &[Some(&layout)],
@@ -234,11 +213,7 @@ fn layout_entry(binding: u32, kind: &Binding) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty,
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
         count: None,
     }
 }

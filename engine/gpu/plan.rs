@@ -28,7 +28,7 @@ impl Extent {
     fn at(self, rows: u32) -> u32 {
         match self {
             Extent::Fixed(count) => count,
-            Extent::Rows { times, tile } => (rows * times).div_ceil(tile),
+            Extent::Rows { times, tile } => rows.saturating_mul(times).div_ceil(tile),
         }
     }
 }
@@ -64,14 +64,7 @@ pub struct Tap {
 }
 
 enum Item {
-    Dispatch {
-        shader: &'static Shader,
-        key: Key,
-        binds: Vec<Bind>,
-        uniform: (u64, u64),
-        grid: [Extent; 3],
-        cost: Cost,
-    },
+    Dispatch { shader: &'static Shader, key: Key, binds: Vec<Bind>, uniform: (u64, u64), grid: [Extent; 3], cost: Cost },
     Tap(Tap),
 }
 
@@ -85,11 +78,7 @@ pub struct PlanBuilder<'g> {
 impl<'g> PlanBuilder<'g> {
     /// An empty plan on `gpu`.
     pub fn new(gpu: &'g Gpu) -> PlanBuilder<'g> {
-        PlanBuilder {
-            gpu,
-            items: Vec::new(),
-            uniforms: Vec::new(),
-        }
+        PlanBuilder { gpu, items: Vec::new(), uniforms: Vec::new() }
     }
 
     /// The adapter it is for.
@@ -114,34 +103,21 @@ impl<'g> PlanBuilder<'g> {
         let expected = shader.bindings.len() - 1;
         if binds.len() != expected {
             let name = format!("bindings of {}", shader.name);
-            return Err(Error::Length {
-                name,
-                expected,
-                found: binds.len(),
-            });
+            return Err(Error::Length { name, expected, found: binds.len() });
         }
         let most = self.gpu.capabilities().workgroups;
-        if let Some(bad) = grid
-            .iter()
-            .find(|e| matches!(e, Extent::Fixed(n) if *n == 0 || *n > most))
-        {
+        if let Some(bad) = grid.iter().find(|e| matches!(e, Extent::Fixed(n) if *n == 0 || *n > most)) {
             let problem = format!("of {} is {bad:?}, allowed are 1 to {most}", shader.name);
             return Err(Error::Argument { name: "grid", problem });
         }
-        debug_assert!(
-            overrides.iter().all(|(name, _)| shader.overrides.contains(name)),
-            "{overrides:?}"
-        );
+        debug_assert!(overrides.iter().all(|(name, _)| shader.overrides.contains(name)), "{overrides:?}");
         let align = self.gpu.capabilities().uniform_alignment.max(16) as usize;
         let start = self.uniforms.len().next_multiple_of(align);
         self.uniforms.resize(start, 0);
         self.uniforms.extend_from_slice(bytemuck::bytes_of(params));
         self.items.push(Item::Dispatch {
             shader,
-            key: Key {
-                shader: shader.name,
-                overrides: overrides.to_vec(),
-            },
+            key: Key { shader: shader.name, overrides: overrides.to_vec() },
             binds: binds.to_vec(),
             uniform: (start as u64, size_of::<P>() as u64),
             grid,
@@ -152,12 +128,7 @@ impl<'g> PlanBuilder<'g> {
 
     /// Names the state of `array` at this place for traces.
     pub fn tap(&mut self, name: impl Into<String>, array: &Array<f32>, width: usize, stride: usize) {
-        self.items.push(Item::Tap(Tap {
-            name: name.into(),
-            array: array.clone(),
-            width,
-            stride,
-        }));
+        self.items.push(Item::Tap(Tap { name: name.into(), array: array.clone(), width, stride }));
     }
 
     /// Compiles the pipelines, in parallel, and makes the bind groups. `progress(done, total)` counts pipelines.
@@ -187,24 +158,11 @@ impl<'g> PlanBuilder<'g> {
         for item in self.items {
             match item {
                 Item::Tap(tap) => steps.push(Step::Tap(tap)),
-                Item::Dispatch {
-                    shader,
-                    binds,
-                    uniform,
-                    grid,
-                    cost,
-                    ..
-                } => {
-                    let Some(compiled) = compiled.next() else { break };
+                Item::Dispatch { shader, binds, uniform, grid, cost, .. } => {
+                    // One for each dispatch, in their order.
+                    let Some(compiled) = compiled.next() else { continue };
                     let bind_group = bind_group(gpu, shader, &compiled, &uniforms, uniform, &binds);
-                    steps.push(Step::Dispatch {
-                        shader,
-                        compiled,
-                        bind_group,
-                        grid,
-                        cost,
-                        _alive: binds,
-                    });
+                    steps.push(Step::Dispatch { shader, compiled, bind_group, grid, cost, _alive: binds });
                 }
             }
         }
@@ -215,10 +173,7 @@ impl<'g> PlanBuilder<'g> {
                 problem: super::one_line(&error.to_string()),
             });
         }
-        Ok(Plan {
-            steps,
-            _uniforms: uniforms,
-        })
+        Ok(Plan { steps, _uniforms: uniforms })
     }
 }
 
@@ -239,16 +194,11 @@ fn bind_group(
         .filter_map(|(place, kind)| {
             let (buffer, offset, size) = match kind {
                 Binding::Uniform(_) => (&uniforms.raw, uniform.0, uniform.1),
-                _ => storage
-                    .next()
-                    .map(|b| (&b.buffer.raw, b.offset, b.bytes.next_multiple_of(4)))?,
+                _ => storage.next().map(|b| (&b.buffer.raw, 0, b.bytes.next_multiple_of(4)))?,
             };
             let size = std::num::NonZeroU64::new(size);
             let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-            Some(wgpu::BindGroupEntry {
-                binding: place as u32,
-                resource,
-            })
+            Some(wgpu::BindGroupEntry { binding: place as u32, resource })
         })
         .collect();
     gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -296,22 +246,13 @@ impl Plan {
     /// # Errors
     /// As [`Gpu::check`].
     pub fn run(&self, gpu: &Gpu, rows: u32) -> Result<()> {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        for part in self.steps.chunks(SUBMIT_EVERY) {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            encode(gpu, &mut pass, part, rows);
-            drop(pass);
-            let full = std::mem::replace(&mut encoder, gpu.device.create_command_encoder(&Default::default()));
-            gpu.queue.submit([full.finish()]);
-            gpu.count(|c| &c.submits, 1);
-        }
-        gpu.check("running a plan")
+        self.run_part(gpu, 0..self.steps.len(), rows)
     }
 
     /// Adds the dispatches to an encoder of the caller's.
-    pub(super) fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, rows: u32) {
+    pub(super) fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, rows: u32) -> Result<()> {
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        encode(gpu, &mut pass, &self.steps, rows);
+        encode(gpu, &mut pass, &self.steps, rows)
     }
 
     /// As [`Plan::run`], stopping at each tap to hand its `rows * width` values to `seen`.
@@ -332,11 +273,14 @@ impl Plan {
     }
 
     fn run_part(&self, gpu: &Gpu, part: std::ops::Range<usize>, rows: u32) -> Result<()> {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        encode(gpu, &mut pass, &self.steps[part], rows);
-        drop(pass);
-        gpu.queue.submit([encoder.finish()]);
+        for steps in self.steps[part].chunks(SUBMIT_EVERY) {
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            encode(gpu, &mut pass, steps, rows)?;
+            drop(pass);
+            gpu.queue.submit([encoder.finish()]);
+            gpu.count(|c| &c.submits, 1);
+        }
         gpu.check("running a plan")
     }
 
@@ -362,17 +306,16 @@ impl Plan {
     }
 }
 
-fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32) {
+fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32) -> Result<()> {
+    let most = gpu.capabilities().workgroups;
     let mut dispatches = 0;
     for step in steps {
-        if let Step::Dispatch {
-            compiled,
-            bind_group,
-            grid,
-            ..
-        } = step
-        {
+        if let Step::Dispatch { shader, compiled, bind_group, grid, .. } = step {
             let [x, y, z] = grid.map(|extent| extent.at(rows));
+            if x.max(y).max(z) > most {
+                let problem = format!("of {} for {rows} rows is {x} × {y} × {z}, at most {most} an axis", shader.name);
+                return Err(Error::Argument { name: "grid", problem });
+            }
             pass.set_pipeline(&compiled.pipeline);
             pass.set_bind_group(0, bind_group, &[]);
             pass.dispatch_workgroups(x, y, z);
@@ -380,4 +323,5 @@ fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32
         }
     }
     gpu.count(|c| &c.dispatches, dispatches);
+    Ok(())
 }

@@ -17,7 +17,7 @@ impl Gpu {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.buffer("readback", bytes, usage)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&array.buffer.raw, array.offset, &staging.raw, 0, bytes);
+        encoder.copy_buffer_to_buffer(&array.buffer.raw, 0, &staging.raw, 0, bytes);
         self.queue.submit([encoder.finish()]);
         let slice = staging.raw.slice(..);
         slice.map_async(wgpu::MapMode::Read, |_| {});
@@ -32,11 +32,7 @@ impl Gpu {
     }
 
     fn unreadable(&self, problem: &str) -> Error {
-        Error::Driver {
-            adapter: self.summary.title(),
-            what: "reading back".into(),
-            problem: problem.into(),
-        }
+        Error::Driver { adapter: self.summary.title(), what: "reading back".into(), problem: problem.into() }
     }
 }
 
@@ -48,9 +44,11 @@ const FAILED: u8 = 3;
 struct Slot {
     staging: Arc<Buffer>,
     state: Arc<AtomicU8>,
+    /// What is waited for: a later step may already be on its way.
+    submission: Option<wgpu::SubmissionIndex>,
 }
 
-/// A ring of small staging buffers: each step copies one value there and reads it when it has come.
+/// A ring of small staging buffers: each step copies two values there and reads them when they have come.
 pub struct TokenReader {
     slots: Vec<Slot>,
     submitted: usize,
@@ -65,18 +63,9 @@ impl TokenReader {
     pub fn new(gpu: &Gpu, depth: usize) -> Result<TokenReader> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let slots = (0..depth.max(1))
-            .map(|_| {
-                Ok(Slot {
-                    staging: gpu.buffer("token", 16, usage)?,
-                    state: Arc::default(),
-                })
-            })
+            .map(|_| Ok(Slot { staging: gpu.buffer("token", 16, usage)?, state: Arc::default(), submission: None }))
             .collect::<Result<_>>()?;
-        Ok(TokenReader {
-            slots,
-            submitted: 0,
-            taken: 0,
-        })
+        Ok(TokenReader { slots, submitted: 0, taken: 0 })
     }
 
     /// Steps submitted and not yet taken.
@@ -89,44 +78,43 @@ impl TokenReader {
         self.in_flight() < self.slots.len()
     }
 
-    /// Submits `plan` for one row and the copy of the first value of `token`.
+    /// Submits `plan` for one row and the copy of the first two values of `token`.
     ///
     /// # Errors
-    /// As [`Gpu::check`].
+    /// [`Error::Argument`] without room, or as [`Gpu::check`].
     pub fn submit(&mut self, gpu: &Gpu, plan: &Plan, token: &Array<u32>) -> Result<()> {
-        let slot = &self.slots[self.submitted % self.slots.len()];
+        if !self.has_room() {
+            let problem = format!("are {} already, the most there is room for", self.in_flight());
+            return Err(Error::Argument { name: "steps in flight", problem });
+        }
+        let place = self.submitted % self.slots.len();
+        let slot = &mut self.slots[place];
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        plan.encode(gpu, &mut encoder, 1);
-        encoder.copy_buffer_to_buffer(&token.buffer.raw, token.offset, &slot.staging.raw, 0, 4);
-        gpu.queue.submit([encoder.finish()]);
+        plan.encode(gpu, &mut encoder, 1)?;
+        encoder.copy_buffer_to_buffer(&token.buffer.raw, 0, &slot.staging.raw, 0, 8);
+        slot.submission = Some(gpu.queue.submit([encoder.finish()]));
         gpu.count(|c| &c.submits, 1);
         slot.state.store(WAITING, Ordering::Release);
         let state = slot.state.clone();
-        slot.staging
-            .raw
-            .slice(..4)
-            .map_async(wgpu::MapMode::Read, move |outcome| {
-                state.store(if outcome.is_ok() { READY } else { FAILED }, Ordering::Release);
-            });
+        slot.staging.raw.slice(..8).map_async(wgpu::MapMode::Read, move |outcome| {
+            state.store(if outcome.is_ok() { READY } else { FAILED }, Ordering::Release);
+        });
         self.submitted += 1;
         gpu.check("decoding")
     }
 
-    /// The value of the oldest step on its way, waiting for it if need be; `None` if none is.
+    /// The values of the oldest step on its way, waiting for it if need be; `None` if none is.
     ///
     /// # Errors
     /// As [`Gpu::check`].
-    pub fn take(&mut self, gpu: &Gpu) -> Result<Option<u32>> {
+    pub fn take(&mut self, gpu: &Gpu) -> Result<Option<[u32; 2]>> {
         if self.in_flight() == 0 {
             return Ok(None);
         }
         let slot = &self.slots[self.taken % self.slots.len()];
         while slot.state.load(Ordering::Acquire) == WAITING {
             let timeout = Some(std::time::Duration::from_millis(50));
-            let _ = gpu.device.poll(wgpu::PollType::Wait {
-                submission_index: None,
-                timeout,
-            });
+            let _ = gpu.device.poll(wgpu::PollType::Wait { submission_index: slot.submission.clone(), timeout });
             gpu.check("decoding")?;
         }
         self.taken += 1;
@@ -134,15 +122,11 @@ impl TokenReader {
             gpu.check("decoding")?;
             return Err(gpu.unreadable("the token did not come back"));
         }
-        let view = slot
-            .staging
-            .raw
-            .slice(..4)
-            .get_mapped_range()
-            .map_err(|e| gpu.unreadable(&e.to_string()))?;
-        let value = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
+        let view = slot.staging.raw.slice(..8).get_mapped_range().map_err(|e| gpu.unreadable(&e.to_string()))?;
+        let value = |at: usize| u32::from_le_bytes([view[at], view[at + 1], view[at + 2], view[at + 3]]);
+        let values = [value(0), value(4)];
         drop(view);
         slot.staging.raw.unmap();
-        Ok(Some(value))
+        Ok(Some(values))
     }
 }

@@ -58,26 +58,10 @@ pub fn record(
         arrays.x.bind("x", all)?,
         arrays.h.bind("h", all)?,
     ];
-    let params = Params {
-        hidden_size: hidden_size as u32,
-        stride: stride(hidden_size) as u32,
-        eps,
-        scale,
-    };
+    let params = Params { hidden_size: hidden_size as u32, stride: stride(hidden_size) as u32, eps, scale };
     let size = hidden_size as u64;
-    let cost = Cost {
-        fixed_bytes: size * 8,
-        row_bytes: size * 16,
-        row_flops: size * 9,
-    };
-    plan.dispatch(
-        &shaders::ADD_NORM,
-        &[("WG", 128)],
-        &params,
-        &binds,
-        [Extent::ROWS, 1.into(), 1.into()],
-        cost,
-    )
+    let cost = Cost { fixed_bytes: size * 8, row_bytes: size * 16, row_flops: size * 9 };
+    plan.dispatch(&shaders::ADD_NORM, &[("WG", 128)], &params, &binds, [Extent::ROWS, 1.into(), 1.into()], cost)
 }
 
 /// The same on the CPU in f64, rows without gaps: new `x` and `h`.

@@ -122,10 +122,7 @@ pub fn record_split(
 ) -> Result<()> {
     dispatch(plan, heads, reach, slots, 1, SPLITS, arrays, arrays.partial)?;
     let width = heads.num_heads * heads.head_dim;
-    let binds = [
-        arrays.partial.bind("partial", partial_len(heads))?,
-        arrays.out.bind("out", width)?,
-    ];
+    let binds = [arrays.partial.bind("partial", partial_len(heads))?, arrays.out.bind("out", width)?];
     let params = Merge {
         num_heads: heads.num_heads as u32,
         head_dim: heads.head_dim as u32,
@@ -137,17 +134,11 @@ pub fn record_split(
         pad2: 0,
     };
     let grid = [Extent::ROWS, (heads.num_heads as u32).into(), 1.into()];
-    let cost = Cost {
-        row_bytes: (partial_len(heads) + width) as u64 * 4,
-        ..Cost::default()
-    };
+    let cost = Cost { row_bytes: (partial_len(heads) + width) as u64 * 4, ..Cost::default() };
     plan.dispatch(&shaders::ATTENTION_MERGE, &[("WG", 64)], &params, &binds, grid, cost)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the two ways of recording differ in their last three"
-)]
+#[expect(clippy::too_many_arguments, reason = "the two ways of recording differ in their last three")]
 fn dispatch(
     plan: &mut PlanBuilder<'_>,
     heads: &Heads,
@@ -161,18 +152,11 @@ fn dispatch(
     let padded = stride(heads.head_dim);
     if heads.head_dim > MOST_HEAD_DIM {
         let problem = format!("is {}, at most {MOST_HEAD_DIM} is supported", heads.head_dim);
-        return Err(Error::Argument {
-            name: "head_dim",
-            problem,
-        });
+        return Err(Error::Argument { name: "head_dim", problem });
     }
     let cache = slots * heads.num_kv_heads * padded;
     let out_stride = stride(heads.num_heads * heads.head_dim);
-    let out_len = if splits > 1 {
-        partial_len(heads)
-    } else {
-        most_rows * out_stride
-    };
+    let out_len = if splits > 1 { partial_len(heads) } else { most_rows * out_stride };
     let binds = [
         arrays.q.bind("q", most_rows * heads.num_heads * padded)?,
         arrays.k_cache.bind("k_cache", cache)?,
@@ -192,17 +176,11 @@ fn dispatch(
         out_stride: out_stride as u32,
     };
     let group = (heads.num_heads / heads.num_kv_heads) as u32;
-    let items = Extent::Rows {
-        times: group,
-        tile: ITEMS as u32,
-    };
+    let items = Extent::Rows { times: group, tile: ITEMS as u32 };
     let grid = [items, (heads.num_kv_heads as u32).into(), (splits as u32).into()];
     let overrides = [("SPLITS", splits as u32), ("Q_TILE", (ITEMS * padded / 4) as u32)];
     // How much of the cache a row reads depends on its position; the floor without it is all that is known here.
-    let cost = Cost {
-        row_bytes: (heads.num_heads * heads.head_dim * 8) as u64,
-        ..Cost::default()
-    };
+    let cost = Cost { row_bytes: (heads.num_heads * heads.head_dim * 8) as u64, ..Cost::default() };
     plan.dispatch(&shaders::ATTENTION, &overrides, &params, &binds, grid, cost)
 }
 
@@ -215,14 +193,10 @@ pub fn reference(heads: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
     for (head, query) in q.chunks_exact(dim).enumerate() {
         let column = head / group * dim;
         let of = |all: &[f32], j: usize| -> Vec<f64> {
-            all[j * row + column..j * row + column + dim]
-                .iter()
-                .map(|x| f64::from(*x))
-                .collect()
+            all[j * row + column..j * row + column + dim].iter().map(|x| f64::from(*x)).collect()
         };
-        let scores: Vec<f64> = (0..k.len() / row)
-            .map(|j| of(k, j).iter().zip(query).map(|(k, q)| k * f64::from(*q)).sum())
-            .collect();
+        let scores: Vec<f64> =
+            (0..k.len() / row).map(|j| of(k, j).iter().zip(query).map(|(k, q)| k * f64::from(*q)).sum()).collect();
         let greatest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = scores.iter().map(|s| (s - greatest).exp()).collect();
         let total: f64 = weights.iter().sum();

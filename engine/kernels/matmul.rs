@@ -69,10 +69,7 @@ pub fn record(
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };
-        let down = Extent::Rows {
-            times: 1,
-            tile: TILE_ROWS as u32,
-        };
+        let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
         let grid = [(block.rows.div_ceil(TILE_OUTPUTS) as u32).into(), down, 1.into()];
         plan.dispatch(shader(weight.format, variant), &[], &params, &binds, grid, cost)?;
     }
@@ -81,7 +78,5 @@ pub fn record(
 
 /// The same on the CPU in f64: `x` holds rows of `width` values, `weight` too; the result rows of `weight`'s count.
 pub fn reference(weight: &[f32], width: usize, x: &[f32]) -> Vec<f32> {
-    x.chunks_exact(width)
-        .flat_map(|row| matvec::reference(weight, row))
-        .collect()
+    x.chunks_exact(width).flat_map(|row| matvec::reference(weight, row)).collect()
 }

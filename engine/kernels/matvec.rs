@@ -56,18 +56,11 @@ pub fn record(
     let (workgroup, row_lanes) = lanes(plan.gpu());
     let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match variant.subgroup {
         true => (4, &[("WG", 64)]),
-        false => (
-            (workgroup / row_lanes) as usize,
-            &[("WG", workgroup), ("LANES", row_lanes)],
-        ),
+        false => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
     };
     for block in &weight.blocks {
-        let params = Params {
-            rows: block.rows as u32,
-            width4: (width / 4) as u32,
-            first: block.first_row as u32,
-            pad: 0,
-        };
+        let params =
+            Params { rows: block.rows as u32, width4: (width / 4) as u32, first: block.first_row as u32, pad: 0 };
         let binds = [
             block.data.bind("weight", weight.block_words(block.rows))?,
             x.bind("x", width)?,
@@ -80,11 +73,7 @@ pub fn record(
         };
         let groups = block.rows.div_ceil(rows_of_group);
         let across = groups.min(32_768);
-        let grid: [Extent; 3] = [
-            (across as u32).into(),
-            (groups.div_ceil(across) as u32).into(),
-            1.into(),
-        ];
+        let grid: [Extent; 3] = [(across as u32).into(), (groups.div_ceil(across) as u32).into(), 1.into()];
         plan.dispatch(shader, overrides, &params, &binds, grid, cost)?;
     }
     Ok(())
@@ -92,11 +81,6 @@ pub fn record(
 
 /// The same on the CPU in f64: `weight` holds rows of `x.len()` values.
 pub fn reference(weight: &[f32], x: &[f32]) -> Vec<f32> {
-    let dot = |row: &[f32]| {
-        row.iter()
-            .zip(x)
-            .map(|(w, v)| f64::from(*w) * f64::from(*v))
-            .sum::<f64>() as f32
-    };
+    let dot = |row: &[f32]| row.iter().zip(x).map(|(w, v)| f64::from(*w) * f64::from(*v)).sum::<f64>() as f32;
     weight.chunks_exact(x.len()).map(dot).collect()
 }

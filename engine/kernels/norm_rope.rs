@@ -120,20 +120,9 @@ pub fn record(
         pad2: 0,
     };
     let row = ((heads.num_heads + 2 * heads.num_kv_heads) * heads.head_dim) as u64;
-    let cost = Cost {
-        fixed_bytes: 8 * heads.head_dim as u64,
-        row_bytes: row * 8,
-        row_flops: row * 8,
-    };
+    let cost = Cost { fixed_bytes: 8 * heads.head_dim as u64, row_bytes: row * 8, row_flops: row * 8 };
     let across = (heads.num_heads + 2 * heads.num_kv_heads) as u32;
-    plan.dispatch(
-        &shaders::NORM_ROPE,
-        &[("WG", 32)],
-        &params,
-        &binds,
-        [Extent::ROWS, across.into(), 1.into()],
-        cost,
-    )
+    plan.dispatch(&shaders::NORM_ROPE, &[("WG", 32)], &params, &binds, [Extent::ROWS, across.into(), 1.into()], cost)
 }
 
 /// (cos, sin) of `position · frequencies[i]`, rounded as the reference implementation does: the angle in f32.
@@ -173,11 +162,7 @@ pub fn reference(
         all
     };
     let keys = part(heads.num_heads, heads.num_kv_heads);
-    let values = if heads.v_from_k {
-        keys
-    } else {
-        part(heads.num_heads + heads.num_kv_heads, heads.num_kv_heads)
-    };
+    let values = if heads.v_from_k { keys } else { part(heads.num_heads + heads.num_kv_heads, heads.num_kv_heads) };
     let q = turned(part(0, heads.num_heads), &norms[..dim]);
     let k = turned(keys, &norms[dim..2 * dim]);
     (q, k, rms_norm::reference(values, &vec![1.0; dim], eps))

@@ -37,30 +37,14 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let all = most_rows * stride(hidden_size);
-    let binds = [
-        x.bind("x", all)?,
-        weight.bind("weight", hidden_size)?,
-        y.bind("y", all)?,
-    ];
-    let params = Params {
-        hidden_size: hidden_size as u32,
-        stride: stride(hidden_size) as u32,
-        eps,
-        pad: 0,
-    };
+    let binds = [x.bind("x", all)?, weight.bind("weight", hidden_size)?, y.bind("y", all)?];
+    let params = Params { hidden_size: hidden_size as u32, stride: stride(hidden_size) as u32, eps, pad: 0 };
     let cost = Cost {
         fixed_bytes: hidden_size as u64 * 4,
         row_bytes: hidden_size as u64 * 8,
         row_flops: hidden_size as u64 * 4,
     };
-    plan.dispatch(
-        &shaders::RMS_NORM,
-        &[("WG", 128)],
-        &params,
-        &binds,
-        [Extent::ROWS, 1.into(), 1.into()],
-        cost,
-    )
+    plan.dispatch(&shaders::RMS_NORM, &[("WG", 128)], &params, &binds, [Extent::ROWS, 1.into(), 1.into()], cost)
 }
 
 /// The same on the CPU in f64: `x` holds rows of `weight.len()` values, without gaps.
@@ -69,9 +53,7 @@ pub fn reference(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
         .flat_map(|row| {
             let mean = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / row.len() as f64;
             let scale = 1.0 / (mean + f64::from(eps)).sqrt();
-            row.iter()
-                .zip(weight)
-                .map(move |(v, w)| (f64::from(*v) * scale * f64::from(*w)) as f32)
+            row.iter().zip(weight).map(move |(v, w)| (f64::from(*v) * scale * f64::from(*w)) as f32)
         })
         .collect()
 }

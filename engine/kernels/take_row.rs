@@ -36,16 +36,8 @@ pub fn record(
 ) -> Result<()> {
     let all = most_rows * stride(width);
     let binds = [x.bind("x", all)?, step.bind("step", 3)?, y.bind("y", stride(width))?];
-    let params = Params {
-        stride: stride(width) as u32,
-        pad0: 0,
-        pad1: 0,
-        pad2: 0,
-    };
-    let cost = Cost {
-        fixed_bytes: width as u64 * 8,
-        ..Cost::default()
-    };
+    let params = Params { stride: stride(width) as u32, pad0: 0, pad1: 0, pad2: 0 };
+    let cost = Cost { fixed_bytes: width as u64 * 8, ..Cost::default() };
     plan.dispatch(&shaders::TAKE_ROW, &[("WG", 128)], &params, &binds, [1.into(); 3], cost)
 }
 

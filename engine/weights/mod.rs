@@ -1,1 +1,17 @@
 //! Weights on disk, and their way to the GPU.
+
+mod checkpoint;
+mod fields;
+mod json;
+mod matrix;
+mod safetensors;
+mod tensor;
+mod upload;
+
+pub use checkpoint::{Checkpoint, Expected};
+pub use fields::Fields;
+pub(crate) use json::{json_object, parse_json, read_limited};
+pub use matrix::{Block, Format, Matrix, stride};
+pub use safetensors::{Entry, SafetensorsFile, parse_header};
+pub use tensor::{Dtype, Tensor};
+pub use upload::Upload;

@@ -14,11 +14,7 @@ fn reference_by_hand() {
 
 #[test]
 fn shader_equals_reference() {
-    let shapes = (
-        1usize..6,
-        prop_oneof![Just(1), Just(127), Just(128), Just(129), 1usize..700],
-        any::<u64>(),
-    );
+    let shapes = (1usize..6, prop_oneof![Just(1), Just(127), Just(128), Just(129), 1usize..700], any::<u64>());
     for_shapes(12, shapes, |gpu, &(row_count, size, seed)| {
         let [x, y] = [noise(seed, row_count * size), noise(seed ^ 1, row_count * size)];
         let [weight, next] = [noise(seed ^ 2, size), noise(seed ^ 3, size)];
@@ -32,9 +28,7 @@ fn shader_equals_reference() {
             x: &on_gpu_x,
             h: &h.array,
         };
-        run(gpu, row_count, |plan| {
-            add_norm::record(plan, size, 1e-6, 0.8, row_count, &arrays)
-        });
+        run(gpu, row_count, |plan| add_norm::record(plan, size, 1e-6, 0.8, row_count, &arrays));
         let (new_x, new_h) = add_norm::reference(&x, &y, &weight, &next, 1e-6, 0.8);
         assert_close("x", &gpu.read(&on_gpu_x).unwrap(), &spread(&new_x, size, padded), 2e-6);
         assert_close("h", &h.read_rows(gpu, size, padded), &new_h, 3e-6);

@@ -8,12 +8,7 @@ use proptest::prelude::*;
 #[test]
 fn reference_by_hand() {
     // Scores 0 and ln 3: weights ¼ and ¾.
-    let heads = Heads {
-        num_heads: 1,
-        num_kv_heads: 1,
-        head_dim: 2,
-        v_from_k: false,
-    };
+    let heads = Heads { num_heads: 1, num_kv_heads: 1, head_dim: 2, v_from_k: false };
     let out = reference(&heads, &[1.0, 0.0], &[0.0, 9.0, 3f32.ln(), 9.0], &[4.0, 0.0, 8.0, 1.0]);
     assert_close("out", &out, &[7.0, 0.75], 1e-6);
 }
@@ -33,28 +28,10 @@ struct Shape {
 }
 
 fn check(gpu: &Gpu, shape: &Shape) {
-    let Shape {
-        kv,
-        group,
-        dim,
-        rows: row_count,
-        position,
-        window,
-        block,
-        spare_slots,
-        seed,
-    } = *shape;
-    let heads = Heads {
-        num_heads: kv * group,
-        num_kv_heads: kv,
-        head_dim: dim,
-        v_from_k: false,
-    };
+    let Shape { kv, group, dim, rows: row_count, position, window, block, spare_slots, seed } = *shape;
+    let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: dim, v_from_k: false };
     let (padded, end) = (stride(dim), position + row_count);
-    let reach = Reach {
-        window,
-        sees_ends: block > 0,
-    };
+    let reach = Reach { window, sees_ends: block > 0 };
     // As few places as the window allows, so that the ring is crossed.
     let slots = window.map_or(end, |w| (w + row_count).min(end)) + spare_slots;
     let q = noise(seed, row_count * kv * group * dim);
@@ -69,26 +46,16 @@ fn check(gpu: &Gpu, shape: &Shape) {
         }
         gpu.array_of("cache", &places).unwrap()
     };
-    let ends: Vec<u32> = (0..row_count)
-        .map(|row| if row < block { (position + block - 1) as u32 } else { 0 })
-        .collect();
+    let ends: Vec<u32> =
+        (0..row_count).map(|row| if row < block { (position + block - 1) as u32 } else { 0 }).collect();
     let out_stride = stride(heads.num_heads * dim);
     let expected: Vec<f32> = (0..row_count)
         .flat_map(|row| {
             let own = position + row;
             let first = window.map_or(0, |w| (own + 1).saturating_sub(w));
-            let last = if row < block {
-                own.max(position + block - 1)
-            } else {
-                own
-            };
+            let last = if row < block { own.max(position + block - 1) } else { own };
             let seen = first * kv * dim..(last + 1) * kv * dim;
-            reference(
-                &heads,
-                &q[row * heads.num_heads * dim..][..heads.num_heads * dim],
-                &k[seen.clone()],
-                &v[seen],
-            )
+            reference(&heads, &q[row * heads.num_heads * dim..][..heads.num_heads * dim], &k[seen.clone()], &v[seen])
         })
         .collect();
     let partial = Output::new(gpu, "partial", partial_len(&heads));
@@ -102,90 +69,42 @@ fn check(gpu: &Gpu, shape: &Shape) {
         partial: &partial.array,
         out: &out.array,
     };
-    run(gpu, row_count, |plan| {
-        record(plan, &heads, reach, slots, row_count, &arrays)
-    });
-    assert_close(
-        "whole",
-        &out.read_rows(gpu, heads.num_heads * dim, out_stride),
-        &expected,
-        5e-6,
-    );
+    run(gpu, row_count, |plan| record(plan, &heads, reach, slots, row_count, &arrays));
+    assert_close("whole", &out.read_rows(gpu, heads.num_heads * dim, out_stride), &expected, 5e-6);
     if row_count == 1 {
         let out = Output::new(gpu, "out", out_stride);
-        let arrays = Arrays {
-            out: &out.array,
-            ..arrays
-        };
+        let arrays = Arrays { out: &out.array, ..arrays };
         run(gpu, 1, |plan| record_split(plan, &heads, reach, slots, &arrays));
         partial.read(gpu);
-        assert_close(
-            "split",
-            &out.read_rows(gpu, heads.num_heads * dim, out_stride),
-            &expected,
-            5e-6,
-        );
+        assert_close("split", &out.read_rows(gpu, heads.num_heads * dim, out_stride), &expected, 5e-6);
     }
 }
 
 #[test]
 fn shader_equals_reference() {
     let window = prop_oneof![Just(None), (1usize..80).prop_map(Some)];
-    let shapes = (
-        1usize..4,
-        1usize..6,
-        1usize..40,
-        1usize..20,
-        0usize..90,
+    let shapes =
+        (1usize..4, 1usize..6, 1usize..40, 1usize..20, 0usize..90, window, 0usize..20, 0usize..5, any::<u64>());
+    let shapes = shapes.prop_map(|(kv, group, half, rows, position, window, block, spare_slots, seed)| Shape {
+        kv,
+        group,
+        dim: 2 * half,
+        rows,
+        position,
         window,
-        0usize..20,
-        0usize..5,
-        any::<u64>(),
-    );
-    let shapes = shapes.prop_map(
-        |(kv, group, half, rows, position, window, block, spare_slots, seed)| Shape {
-            kv,
-            group,
-            dim: 2 * half,
-            rows,
-            position,
-            window,
-            block: block.min(rows),
-            spare_slots,
-            seed,
-        },
-    );
+        block: block.min(rows),
+        spare_slots,
+        seed,
+    });
     for_shapes(24, shapes, check);
 }
 
 #[test]
 fn one_row_over_a_long_cache() {
-    let shapes = (
-        1usize..3,
-        1usize..5,
-        300usize..2500,
-        prop_oneof![Just(None), (200usize..900).prop_map(Some)],
-    );
-    for_shapes(
-        6,
-        (shapes, any::<u64>()),
-        |gpu, &((kv, group, position, window), seed)| {
-            check(
-                gpu,
-                &Shape {
-                    kv,
-                    group,
-                    dim: 6,
-                    rows: 1,
-                    position,
-                    window,
-                    block: 0,
-                    spare_slots: 3,
-                    seed,
-                },
-            );
-        },
-    );
+    let shapes = (1usize..3, 1usize..5, 300usize..2500, prop_oneof![Just(None), (200usize..900).prop_map(Some)]);
+    for_shapes(6, (shapes, any::<u64>()), |gpu, &((kv, group, position, window), seed)| {
+        check(gpu, &Shape { kv, group, dim: 6, rows: 1, position, window, block: 0, spare_slots: 3, seed });
+    });
 }
 
 #[test]
@@ -203,14 +122,6 @@ fn the_greatest_head() {
             seed: 1,
         };
         check(gpu, &shape);
-        check(
-            gpu,
-            &Shape {
-                dim: 258,
-                rows: 1,
-                group: 5,
-                ..shape
-            },
-        );
+        check(gpu, &Shape { dim: 258, rows: 1, group: 5, ..shape });
     }
 }

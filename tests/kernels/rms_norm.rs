@@ -11,19 +11,13 @@ fn reference_by_hand() {
 
 #[test]
 fn shader_equals_reference() {
-    let shapes = (
-        1usize..6,
-        prop_oneof![Just(1), Just(127), Just(128), Just(129), 1usize..700],
-        any::<u64>(),
-    );
+    let shapes = (1usize..6, prop_oneof![Just(1), Just(127), Just(128), Just(129), 1usize..700], any::<u64>());
     for_shapes(12, shapes, |gpu, &(row_count, hidden_size, seed)| {
         let x = noise(seed, row_count * hidden_size);
         let weight = noise(seed ^ 1, hidden_size);
         let padded = stride(hidden_size);
-        let (on_gpu, on_gpu_weight) = (
-            rows(gpu, "x", &x, hidden_size, padded),
-            gpu.array_of("weight", &weight).unwrap(),
-        );
+        let (on_gpu, on_gpu_weight) =
+            (rows(gpu, "x", &x, hidden_size, padded), gpu.array_of("weight", &weight).unwrap());
         let y = Output::new(gpu, "y", row_count * padded);
         run(gpu, row_count, |plan| {
             rms_norm::record(plan, hidden_size, 1e-6, row_count, &on_gpu, &on_gpu_weight, &y.array)

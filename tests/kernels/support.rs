@@ -19,17 +19,10 @@ pub fn gpus() -> &'static [Arc<Gpu>] {
             .iter()
             .map(|a| {
                 let choice = percept::gpu::AdapterChoice::Index(a.index);
-                Gpu::open(&GpuOptions {
-                    adapter: choice,
-                    ..Default::default()
-                })
-                .unwrap()
+                Gpu::open(&GpuOptions { adapter: choice, ..Default::default() }).unwrap()
             })
             .collect();
-        assert!(
-            !all.is_empty(),
-            "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri"
-        );
+        assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
         all
     })
 }
@@ -37,12 +30,7 @@ pub fn gpus() -> &'static [Arc<Gpu>] {
 /// Runs `check` for `count` random values of `shapes` on every adapter; the seed is fixed and printed on failure.
 pub fn for_shapes<S: Strategy>(count: u32, shapes: S, check: impl Fn(&Gpu, &S::Value)) {
     for gpu in gpus() {
-        let config = Config {
-            cases: count,
-            max_shrink_iters: 40,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases: count, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
         let rng = TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[7; 32]);
         let mut runner = TestRunner::new_with_rng(config, rng);
         let outcome = runner.run(&shapes, |shape| {
@@ -62,9 +50,7 @@ pub fn for_shapes<S: Strategy>(count: u32, shapes: S, check: impl Fn(&Gpu, &S::V
 
 /// Pseudo-random values in [-1, 1), the same for the same seed.
 pub fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(0x1234_5678_9abc_def1);
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
     (0..len)
         .map(|_| {
             state ^= state << 13;
@@ -108,14 +94,8 @@ impl<T: Pod> Output<T> {
     /// The values, after checking that the guards are untouched.
     pub fn read(&self, gpu: &Gpu) -> Vec<T> {
         let mut all = gpu.read(&self.array).unwrap();
-        let touched = bytemuck::cast_slice::<T, u32>(&all[self.len..])
-            .iter()
-            .position(|v| *v != SENTINEL);
-        assert!(
-            touched.is_none(),
-            "a guard value was overwritten at {:?} behind the output",
-            touched
-        );
+        let touched = bytemuck::cast_slice::<T, u32>(&all[self.len..]).iter().position(|v| *v != SENTINEL);
+        assert!(touched.is_none(), "a guard value was overwritten at {:?} behind the output", touched);
         all.truncate(self.len);
         all
     }
@@ -128,10 +108,7 @@ impl Output<f32> {
         let mut values = Vec::with_capacity(all.len());
         for row in all.chunks(stride) {
             values.extend_from_slice(&row[..width.min(row.len())]);
-            assert!(
-                row[width..].iter().all(|v| v.to_bits() == SENTINEL),
-                "a value between rows was overwritten"
-            );
+            assert!(row[width..].iter().all(|v| v.to_bits() == SENTINEL), "a value between rows was overwritten");
         }
         values
     }
@@ -190,27 +167,12 @@ pub fn matrix(
             Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
         };
         let data = gpu.array_of("weight", &words).unwrap();
-        percept::kernels::Block {
-            first_row: i * block_rows,
-            rows: part.len() / width,
-            data,
-        }
+        percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, data }
     });
     let blocks = blocks.collect();
-    (
-        percept::kernels::Matrix {
-            rows: values.len() / width,
-            width,
-            format,
-            blocks,
-        },
-        rounded,
-    )
+    (percept::kernels::Matrix { rows: values.len() / width, width, format, blocks }, rounded)
 }
 
 fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {
-    values
-        .chunks_exact(2)
-        .map(|two| u32::from(bits(two[0])) | u32::from(bits(two[1])) << 16)
-        .collect()
+    values.chunks_exact(2).map(|two| u32::from(bits(two[0])) | u32::from(bits(two[1])) << 16).collect()
 }

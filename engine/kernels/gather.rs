@@ -1,0 +1,122 @@
+//! Rows of a table by number, `y[r] = scale · table[ids[r]]`: token ids to embeddings; some ids are read as another one.
+//!
+//! Floor: the rows, once in and once out. Shader: `shaders/gather.wgsl`, once for each block of the table.
+
+use super::{Format, Matrix, Variant, stride};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
+use crate::shaders;
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shader.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Values in a row.
+    pub width: u32,
+    /// Vectors of four from row to row.
+    pub width4: u32,
+    /// Place of the block's first row in the table.
+    pub first_row: u32,
+    /// Rows of the block.
+    pub block_rows: u32,
+    /// Factor on every value.
+    pub scale: f32,
+    /// Read as `read_as`.
+    pub alias0: u32,
+    /// Read as `read_as`.
+    pub alias1: u32,
+    /// Read as `read_as`.
+    pub alias2: u32,
+    /// The id that aliases are read as.
+    pub read_as: u32,
+    /// Zero.
+    pub pad0: u32,
+    /// Zero.
+    pub pad1: u32,
+    /// Zero.
+    pub pad2: u32,
+}
+
+/// Ids that are read as another one: placeholders of media as padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aliases {
+    /// Those.
+    pub ids: [u32; 3],
+    /// The other one.
+    pub read_as: u32,
+}
+
+impl Aliases {
+    /// Every id stands for itself.
+    pub const NONE: Aliases = Aliases { ids: [u32::MAX; 3], read_as: 0 };
+
+    fn resolve(self, id: u32) -> u32 {
+        if self.ids.contains(&id) { self.read_as } else { id }
+    }
+}
+
+fn shader(format: Format, variant: Variant) -> &'static Shader {
+    match (format, variant.f16) {
+        (Format::F32, _) => &shaders::GATHER_F32,
+        (Format::Bf16, _) => &shaders::GATHER_BF16,
+        (Format::F16, false) => &shaders::GATHER_F16,
+        (Format::F16, true) => &shaders::GATHER_F16_NATIVE,
+    }
+}
+
+/// Records one dispatch a block of `table` over the rows of the replay, at most `most_rows`. Every id is below
+/// `table.rows`; a row of `y` whose id is not stays as it was.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+#[expect(clippy::too_many_arguments, reason = "each is a different thing")]
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    table: &Matrix,
+    scale: f32,
+    aliases: Aliases,
+    most_rows: usize,
+    ids: &Array<u32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let width = stride(table.width);
+    for (index, block) in table.blocks.iter().enumerate() {
+        let params = Params {
+            width: table.width as u32,
+            width4: (width / 4) as u32,
+            first_row: block.first_row as u32,
+            block_rows: block.rows as u32,
+            scale,
+            alias0: aliases.ids[0],
+            alias1: aliases.ids[1],
+            alias2: aliases.ids[2],
+            read_as: aliases.read_as,
+            pad0: 0,
+            pad1: 0,
+            pad2: 0,
+        };
+        let binds = [
+            block.data.bind("weight", table.block_words(block.rows))?,
+            ids.bind("ids", most_rows)?,
+            y.bind("y", most_rows * width)?,
+        ];
+        // All blocks together move each row once.
+        let row_bytes = if index == 0 { table.width * (table.format.value_bytes() + 4) } else { 0 };
+        let cost = Cost {
+            fixed_bytes: 0,
+            row_bytes: row_bytes as u64 + 4,
+            row_flops: if index == 0 { table.width as u64 } else { 0 },
+        };
+        let grid = [Extent::ROWS, 1.into(), 1.into()];
+        plan.dispatch(shader(table.format, variant), &[("WG", 64)], &params, &binds, grid, cost)?;
+    }
+    Ok(())
+}
+
+/// The same on the CPU in f64: `table` holds rows of `width` values, without gaps.
+pub fn reference(table: &[f32], width: usize, ids: &[u32], scale: f32, aliases: Aliases) -> Vec<f32> {
+    let row = |id: &u32| &table[aliases.resolve(*id) as usize * width..][..width];
+    ids.iter().flat_map(|id| row(id).iter().map(|v| (f64::from(*v) * f64::from(scale)) as f32)).collect()
+}

@@ -1,0 +1,62 @@
+//! Learned positions of picture patches, one table an axis: `x[row] += table[place.x, 0] + table[place.y, 1]`.
+//!
+//! The factorised position embedding of NaViT (Dehghani et al. 2023, section 2.1). Floor: the rows, once in and once
+//! out. Shader: `shaders/patch_position.wgsl`.
+
+use super::stride;
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::shaders;
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shader.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Values in a row.
+    pub width: u32,
+    /// Distance from row to row of `x`.
+    pub stride: u32,
+    /// Zero.
+    pub pad0: u32,
+    /// Zero.
+    pub pad1: u32,
+}
+
+/// Records one dispatch over the rows of the replay, at most `most_rows`. `places` holds column and row of each patch,
+/// both below `size`; `table` is `[size, 2, width]` without gaps.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    width: usize,
+    size: usize,
+    most_rows: usize,
+    places: &Array<u32>,
+    table: &Array<f32>,
+    x: &Array<f32>,
+) -> Result<()> {
+    let binds = [
+        places.bind("places", 2 * most_rows)?,
+        table.bind("table", size * 2 * width)?,
+        x.bind("x", most_rows * stride(width))?,
+    ];
+    let params = Params { width: width as u32, stride: stride(width) as u32, pad0: 0, pad1: 0 };
+    let cost = Cost { fixed_bytes: 0, row_bytes: width as u64 * 16 + 8, row_flops: width as u64 * 2 };
+    let grid = [Extent::ROWS, 1.into(), 1.into()];
+    plan.dispatch(&shaders::PATCH_POSITION, &[("WG", 128)], &params, &binds, grid, cost)
+}
+
+/// The same on the CPU in f64: `x` holds rows of `width` values without gaps, `places` a pair for each.
+pub fn reference(x: &[f32], places: &[[u32; 2]], table: &[f32], width: usize) -> Vec<f32> {
+    let mut y = Vec::with_capacity(x.len());
+    for (row, [across, down]) in x.chunks_exact(width).zip(places) {
+        for (i, v) in row.iter().enumerate() {
+            let from_column = f64::from(table[*across as usize * 2 * width + i]);
+            let from_row = f64::from(table[(*down as usize * 2 + 1) * width + i]);
+            y.push((f64::from(*v) + from_column + from_row) as f32);
+        }
+    }
+    y
+}

@@ -1,0 +1,29 @@
+// gate: y[r, i] = gelu_tanh(gate[r, i]) * up[r, i], gelu_tanh(v) = v / 2 * (1 + tanh(sqrt(2 / pi) * (v + 0.044715 v^3))).
+//   gate_up  [rows, in_stride]  f32, intermediate_size of gate, then as many of up   read
+//   y        [rows, out_stride] f32, intermediate_size of them set                   write
+// grid   (rows, ceil(intermediate_size / (WG * EACH)), 1), rows <= 65535
+// needs  nothing optional
+
+override WG: u32 = 128u;
+override EACH: u32 = 4u;
+struct Params { intermediate_size: u32, in_stride: u32, out_stride: u32, pad: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> gate_up: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+// (1 + tanh(u)) / 2 = 1 / (1 + exp(-2u)), which keeps small values that 1 + tanh would round away. The exponent is cut
+// where the quotient has long been 0, so that no infinity is met.
+fn gelu_tanh(v: f32) -> f32 {
+    let u = 0.7978845608 * (v + 0.044715 * v * v * v);
+    return v / (1.0 + exp(min(-2.0 * u, 80.0)));
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let gate = group.x * params.in_stride;
+    let up = gate + params.intermediate_size;
+    let row = group.x * params.out_stride;
+    let first = group.y * WG * EACH;
+    let end = min(first + WG * EACH, params.intermediate_size);
+    for (var i = first + lane; i < end; i += WG) { y[row + i] = gelu_tanh(gate_up[gate + i]) * gate_up[up + i]; }
+}

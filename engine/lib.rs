@@ -1,13 +1,7 @@
 //! Percept: one multimodal model (text, pictures, sound, video) on any GPU through WebGPU.
 
 #![warn(missing_docs)]
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::todo
-)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, clippy::todo)]
 
 pub mod error;
 #[doc(hidden)]
@@ -15,8 +9,11 @@ pub mod gpu;
 #[doc(hidden)]
 pub mod kernels;
 pub mod media;
+pub mod models;
+pub mod session;
 #[doc(hidden)]
 pub mod text;
+pub mod trace;
 #[doc(hidden)]
 pub mod weights;
 

@@ -1,0 +1,144 @@
+//! The family's own rules for media: sizes of pictures, order of patches, frames of sound, and the text around them.
+
+use super::{Config, Sound, Vision};
+use crate::error::{Error, Result};
+use crate::media::{Audio, Image, Video, resize};
+use crate::models::{Media, MediaRun, Piece, RunKind, Segment};
+use std::path::Path;
+use std::sync::Arc;
+
+impl Config {
+    /// A picture, sound or video as text with runs of tokens whose embeddings come from features.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedPart`] if the checkpoint lacks that sense, [`Error::Media`] if the part cannot be used.
+    pub fn expand(&self, media: &Media, token: &dyn Fn(u32) -> String) -> Result<Vec<Segment>> {
+        match media {
+            Media::Image(image) => {
+                let vision = self.vision.as_ref().ok_or_else(|| self.unsupported("picture"))?;
+                let run = patches(vision, image, vision.most_tokens, RunKind::Image, self.media_ids.image)?;
+                Ok(framed(run, self.media_ids.image_ends, token))
+            }
+            Media::Audio(audio) => {
+                let sound = self.sound.as_ref().ok_or_else(|| self.unsupported("sound"))?;
+                let run = frames(sound, audio, self.media_ids.audio)?;
+                Ok(framed(run, self.media_ids.audio_ends, token))
+            }
+            Media::Video(video) => self.expand_video(video, token),
+        }
+    }
+
+    /// `mm:ss` and the frame, for every frame, with a space between; the sound after the pictures.
+    fn expand_video(&self, video: &Video, token: &dyn Fn(u32) -> String) -> Result<Vec<Segment>> {
+        let vision = self.vision.as_ref().ok_or_else(|| self.unsupported("video"))?;
+        let mut segments = Vec::new();
+        for (index, frame) in video.frames.iter().enumerate() {
+            let seconds = frame.time_s.max(0.0) as u64;
+            let space = if index == 0 { "" } else { " " };
+            segments.push(Segment::Text(format!("{space}{:02}:{:02} ", seconds / 60, seconds % 60)));
+            let run = patches(vision, &frame.image, vision.most_frame_tokens, RunKind::Video, self.media_ids.video)?;
+            segments.extend(framed(run, self.media_ids.image_ends, token));
+        }
+        if let (Some(audio), Some(sound)) = (&video.audio, &self.sound) {
+            segments.extend(framed(frames(sound, audio, self.media_ids.audio)?, self.media_ids.audio_ends, token));
+        }
+        Ok(segments)
+    }
+
+    /// Whole frames of sound, or a last one to be filled with zeros, as a run; samples at the model's rate.
+    pub fn sound_run(&self, samples: Vec<f32>) -> Piece {
+        let width = self.sound.as_ref().map_or(1, |sound| sound.frame_samples);
+        Piece::Run(Arc::new(frame_run(width, samples, self.media_ids.audio)))
+    }
+
+    fn unsupported(&self, kind: &'static str) -> Error {
+        let senses = [("pictures and video", self.vision.is_some()), ("sound", self.sound.is_some())];
+        let others: String = senses.iter().filter(|(_, has)| *has).map(|(name, _)| format!(", {name}")).collect();
+        Error::UnsupportedPart {
+            model: "this gemma4_unified checkpoint".into(),
+            kind,
+            supported: format!("text{others}"),
+        }
+    }
+}
+
+fn framed(run: MediaRun, ends: [u32; 2], token: &dyn Fn(u32) -> String) -> Vec<Segment> {
+    vec![Segment::Text(token(ends[0])), Segment::Run(run), Segment::Text(token(ends[1]))]
+}
+
+/// Size to which a picture is brought: its shape kept, as large as `most_tokens` squares of `token_px` pixels allow, both
+/// sides whole squares. From `get_aspect_ratio_preserving_size` of the reference.
+///
+/// # Errors
+/// A sentence if no such size exists.
+pub fn target_size(width: u32, height: u32, token_px: usize, most_tokens: usize) -> Result<(u32, u32), String> {
+    let (w, h, side) = (f64::from(width), f64::from(height), token_px as f64);
+    let factor = ((most_tokens * token_px * token_px) as f64 / (w * h)).sqrt();
+    let squares = |length: f64| (factor * length / side).floor() as usize;
+    let (across, down) = match (squares(w), squares(h)) {
+        (0, 0) => return Err(format!("it is {width} × {height}, too small a budget of {most_tokens} tokens for it")),
+        (0, _) => (1, ((h / w).floor() as usize).min(most_tokens)),
+        (_, 0) => (((w / h).floor() as usize).min(most_tokens), 1),
+        both => both,
+    };
+    if across * down > most_tokens {
+        return Err(format!("its shape, {width} × {height}, does not fit into {most_tokens} tokens"));
+    }
+    Ok(((across * token_px) as u32, (down * token_px) as u32))
+}
+
+/// Squares in row order, each as (row, column, channel) in [0, 1], with their places (x, y).
+fn patches(vision: &Vision, image: &Image, most_tokens: usize, kind: RunKind, token: u32) -> Result<MediaRun> {
+    let refuse = |problem| Error::Media { path: "the picture".into(), kind: "a picture", problem };
+    let side = vision.token_px;
+    let (width, height) = target_size(image.width, image.height, side, most_tokens).map_err(refuse)?;
+    let (across, down) = (width as usize / side, height as usize / side);
+    if across.max(down) > vision.positions {
+        let problem = format!(
+            "its shape gives {across} × {down} squares, the model knows {} along a side; crop it",
+            vision.positions
+        );
+        return Err(refuse(problem));
+    }
+    let image = resize(image, width, height);
+    let mut features = Vec::with_capacity(across * down * vision.patch_len());
+    let mut positions = Vec::with_capacity(across * down);
+    let row_len = width as usize * 3;
+    for y in 0..down {
+        for x in 0..across {
+            positions.push([x as u32, y as u32]);
+            for row in 0..side {
+                let start = (y * side + row) * row_len + x * side * 3;
+                for pixel in image.rgb[start..start + side * 3].chunks_exact(3) {
+                    let scaled =
+                        |c: usize| (f32::from(pixel[c]) / 255.0 - vision.normalise[c][0]) / vision.normalise[c][1];
+                    features.extend([scaled(0), scaled(1), scaled(2)]);
+                }
+            }
+        }
+    }
+    Ok(MediaRun { kind, token, rows: positions.len(), width: vision.patch_len(), features, positions })
+}
+
+/// Frames of raw samples, the last one filled with zeros.
+fn frames(sound: &Sound, audio: &Audio, token: u32) -> Result<MediaRun> {
+    let resampled;
+    let audio = if audio.sample_rate == sound.sample_rate {
+        audio
+    } else {
+        resampled = audio.clone().resampled(sound.sample_rate)?;
+        &resampled
+    };
+    if audio.samples.is_empty() {
+        let problem = "it holds no samples; use another recording".into();
+        return Err(Error::Media { path: Path::new("the sound").into(), kind: "sound", problem });
+    }
+    Ok(frame_run(sound.frame_samples, audio.samples.clone(), token))
+}
+
+/// As [`frames`], of samples at the model's rate.
+fn frame_run(width: usize, mut samples: Vec<f32>, token: u32) -> MediaRun {
+    let rows = samples.len().div_ceil(width);
+    samples.resize(rows * width, 0.0);
+    MediaRun { kind: RunKind::Audio, token, rows, width, features: samples, positions: Vec::new() }
+}

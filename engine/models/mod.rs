@@ -1,0 +1,90 @@
+//! Model families, and what they give to a session: weights, prepared parts, and the plans of one conversation.
+
+pub mod gemma4_unified;
+mod model;
+mod prompt;
+mod runtime;
+
+pub use model::{Defaults, LoadOptions, Model, Progress};
+pub use runtime::{Runtime, Step};
+
+use crate::media::{Audio, Image, Video};
+
+/// A part of a message that is not text.
+#[derive(Clone, Debug)]
+pub enum Media {
+    /// A picture.
+    Image(Image),
+    /// A recording.
+    Audio(Audio),
+    /// Frames with times, maybe with sound.
+    Video(Video),
+}
+
+/// What the rows of a run are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// Patches of a picture; they see each other both ways.
+    Image,
+    /// Patches of one video frame; they see each other both ways.
+    Video,
+    /// Frames of sound.
+    Audio,
+}
+
+/// Consecutive tokens whose embeddings come from features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaRun {
+    /// What they are.
+    pub kind: RunKind,
+    /// The id that stands for each of them.
+    pub token: u32,
+    /// How many.
+    pub rows: usize,
+    /// Features of each.
+    pub width: usize,
+    /// `[rows, width]`.
+    pub features: Vec<f32>,
+    /// (x, y) of each patch; empty for sound.
+    pub positions: Vec<[u32; 2]>,
+}
+
+impl MediaRun {
+    /// Whether its rows must be prefilled in one chunk.
+    pub fn is_block(&self) -> bool {
+        self.kind != RunKind::Audio
+    }
+}
+
+/// A piece of a prompt before its text is turned into ids.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Segment {
+    /// Text, special tokens spelled out.
+    Text(String),
+    /// Tokens with features.
+    Run(MediaRun),
+}
+
+/// A piece of a prompt as the cache takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece {
+    /// Token ids.
+    Tokens(Vec<u32>),
+    /// Tokens with features.
+    Run(std::sync::Arc<MediaRun>),
+}
+
+impl Piece {
+    /// Tokens in it.
+    pub fn len(&self) -> usize {
+        match self {
+            Piece::Tokens(ids) => ids.len(),
+            Piece::Run(run) => run.rows,
+        }
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading pieces into the cache, chunk by chunk.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::gpu::Plan;
+use crate::kernels::stride;
+use crate::models::{MediaRun, Piece, Step};
+use std::sync::Arc;
+
+/// Told of the states on the way, by name; see [`crate::trace`].
+pub(crate) struct Watch<'a> {
+    /// Logits are computed for the rows from this position on.
+    pub(crate) logits_from: usize,
+    /// Takes a name and the values of the rows of a chunk.
+    pub(crate) seen: &'a mut dyn FnMut(&str, Vec<f32>),
+}
+
+/// Rows that are read together.
+#[derive(Default)]
+struct Chunk {
+    ids: Vec<u32>,
+    /// Last position that each row sees, if later than its own.
+    ends: Vec<u32>,
+    runs: Vec<Slice>,
+}
+
+/// Rows of a run that lie in a chunk.
+struct Slice {
+    run: Arc<MediaRun>,
+    first: usize,
+    rows: usize,
+    /// Its first row in the chunk.
+    place: usize,
+}
+
+impl Session {
+    /// Reads `pieces`, and before them the last token of an answer that was cut off.
+    pub(super) fn prefill(&mut self, pieces: &[Piece]) -> Result<()> {
+        self.prefill_watched(pieces, &mut None)
+    }
+
+    /// As [`Session::prefill`], telling `watch` of every state.
+    pub(crate) fn prefill_watched(&mut self, pieces: &[Piece], watch: &mut Option<Watch<'_>>) -> Result<()> {
+        let pending: Vec<Piece> = self.pending.iter().map(|id| Piece::Tokens(vec![*id])).collect();
+        let needed = self.log.len() + pending.iter().chain(pieces).map(Piece::len).sum::<usize>();
+        if needed > self.runtime.context {
+            let limit = self.model.config().max_position_embeddings;
+            return Err(Error::Context { needed, capacity: self.runtime.context, limit });
+        }
+        self.pending = None;
+        let mut chunk = Chunk::default();
+        for piece in pending.iter().chain(pieces) {
+            match piece {
+                Piece::Tokens(ids) => self.add_tokens(&mut chunk, ids, watch)?,
+                Piece::Run(run) => self.add_run(&mut chunk, run, watch)?,
+            }
+            self.log.push(piece);
+        }
+        self.read(&mut chunk, watch)
+    }
+
+    fn add_tokens(&mut self, chunk: &mut Chunk, mut ids: &[u32], watch: &mut Option<Watch<'_>>) -> Result<()> {
+        while !ids.is_empty() {
+            let room = self.room(chunk, 1, watch)?;
+            let (now, later) = ids.split_at(room.min(ids.len()));
+            chunk.ids.extend_from_slice(now);
+            chunk.ends.resize(chunk.ids.len(), 0);
+            ids = later;
+        }
+        Ok(())
+    }
+
+    fn add_run(&mut self, chunk: &mut Chunk, run: &Arc<MediaRun>, watch: &mut Option<Watch<'_>>) -> Result<()> {
+        let mut first = 0;
+        while first < run.rows {
+            let room = self.room(chunk, if run.is_block() { run.rows } else { 1 }, watch)?;
+            let rows = room.min(run.rows - first);
+            chunk.runs.push(Slice { run: run.clone(), first, rows, place: chunk.ids.len() });
+            // The rows of a picture see each other up to its last one.
+            let end = if run.is_block() { self.cached + chunk.ids.len() + run.rows - 1 } else { 0 };
+            chunk.ids.resize(chunk.ids.len() + rows, run.token);
+            chunk.ends.resize(chunk.ids.len(), end as u32);
+            first += rows;
+        }
+        Ok(())
+    }
+
+    /// Room in the chunk, which is read first if less than `wanted` rows are left.
+    fn room(&mut self, chunk: &mut Chunk, wanted: usize, watch: &mut Option<Watch<'_>>) -> Result<usize> {
+        let most = self.runtime.chunk_rows;
+        if wanted > most {
+            let problem = format!("takes {wanted} tokens at once, at most {most} fit");
+            return Err(Error::Argument { name: "a picture", problem });
+        }
+        if most - chunk.ids.len() < wanted {
+            self.read(chunk, watch)?;
+        }
+        Ok(most - chunk.ids.len())
+    }
+
+    /// Replays the plans over the rows of the chunk and empties it.
+    fn read(&mut self, chunk: &mut Chunk, watch: &mut Option<Watch<'_>>) -> Result<()> {
+        let chunk = std::mem::take(chunk);
+        let (start, rows) = (self.cached, chunk.ids.len());
+        if rows == 0 {
+            return Ok(());
+        }
+        let gpu = self.model.gpu().clone();
+        self.runtime.fill_angles(&gpu, start + rows);
+        gpu.write(&self.runtime.inputs.ids, 0, &chunk.ids);
+        gpu.write(&self.runtime.inputs.ends, 0, &chunk.ends);
+        let step = Step { position: start as u32, rows: rows as u32, head_row: rows as u32 - 1 };
+        self.runtime.write_step(&gpu, step);
+        self.replay(&self.runtime.plans.embed, rows, watch)?;
+        for slice in &chunk.runs {
+            self.embed_slice(slice, watch)?;
+        }
+        self.replay(&self.runtime.plans.layers, rows, watch)?;
+        self.cached = start + rows;
+        self.high_water = self.high_water.max(self.cached);
+        self.head_row = step.head_row;
+        if let Some(watch) = watch {
+            for row in watch.logits_from.saturating_sub(start)..rows {
+                self.runtime.write_step(&gpu, Step { head_row: row as u32, ..step });
+                self.runtime.plans.head.run(&gpu, 1)?;
+                (watch.seen)("logits", self.runtime.read_logits(&gpu)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns rows of a run into embeddings and puts them into their places.
+    fn embed_slice(&self, slice: &Slice, watch: &mut Option<Watch<'_>>) -> Result<()> {
+        let Slice { run, first, rows, place } = slice;
+        let (gpu, inputs, plans) = (self.model.gpu(), &self.runtime.inputs, &self.runtime.plans);
+        let (features, plan) = match run.is_block() {
+            true => (&inputs.patches, &plans.vision),
+            false => (&inputs.frames, &plans.sound),
+        };
+        let (Some(features), Some(plan)) = (features, plan) else { return Ok(()) };
+        let values = &run.features[first * run.width..(first + rows) * run.width];
+        if stride(run.width) == run.width {
+            gpu.write(features, 0, values);
+        } else {
+            for (row, values) in values.chunks_exact(run.width).enumerate() {
+                gpu.write(features, row * stride(run.width), values);
+            }
+        }
+        if let (Some(places), true) = (&inputs.places, run.is_block()) {
+            gpu.write(places, 0, run.positions[*first..first + rows].as_flattened());
+        }
+        let targets: Vec<u32> = (*place as u32..(place + rows) as u32).collect();
+        gpu.write(&inputs.targets, 0, &targets);
+        self.replay(plan, *rows, watch)
+    }
+
+    fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {
+        match watch {
+            None => plan.run(self.model.gpu(), rows as u32),
+            Some(watch) => plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values)),
+        }
+    }
+
+    /// Forgets everything in the cache from `len` on.
+    pub(super) fn shorten(&mut self, len: usize) -> Result<()> {
+        let len = self.log.truncate(len);
+        // The rings still hold what lies within the window before `len` unless too much was written since.
+        let needed = len.saturating_sub(self.runtime.window - 1);
+        if self.cached >= len && self.high_water.saturating_sub(self.runtime.ring) <= needed {
+            self.cached = len;
+            return Ok(());
+        }
+        let pieces = std::mem::take(&mut self.log).pieces();
+        let pending = self.pending.take();
+        (self.cached, self.high_water) = (0, 0);
+        let again = self.prefill(&pieces);
+        self.pending = pending;
+        again
+    }
+}

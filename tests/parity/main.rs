@@ -1,0 +1,4 @@
+//! Every family against the recorded outputs of its reference implementation, layer by layer, on every adapter.
+
+mod compare;
+mod gemma4_unified;

@@ -230,7 +230,8 @@ fn an_answer_needs_a_message() {
     let mut session = session(100);
     let error = session.generate(&greedy(1)).unwrap_err();
     assert!(error.to_string().contains("push a part"), "{error}");
-    let error = Session::new(model(), &SessionOptions { context: Some(5000), ..Default::default() }, &|_| {}).unwrap_err();
+    let error =
+        Session::new(model(), &SessionOptions { context: Some(5000), ..Default::default() }, &|_| {}).unwrap_err();
     assert!(error.to_string().contains("1 to 4096"), "{error}");
     session.push("Hello".into()).unwrap();
     let error = session.generate(&Generation { temperature: -1.0, ..greedy(1) }).unwrap_err();
@@ -242,7 +243,8 @@ fn the_same_seed_gives_the_same_answer() {
     let sampled = |seed| {
         let mut session = session(300);
         session.push("What is it?".into()).unwrap();
-        let generation = Generation { temperature: 1.5, max_tokens: Some(24), ..Generation::new(model().defaults(), seed) };
+        let generation =
+            Generation { temperature: 1.5, max_tokens: Some(24), ..Generation::new(model().defaults(), seed) };
         answer(&mut session, &generation).0
     };
     assert_eq!(sampled(1), sampled(1));
@@ -261,7 +263,8 @@ fn deltas_add_up_to_the_decoded_answer() {
 #[test]
 fn a_lost_device_is_an_error_and_no_panic() {
     let model = load(0);
-    let mut session = Session::new(&model, &SessionOptions { context: Some(200), ..Default::default() }, &|_| {}).unwrap();
+    let mut session =
+        Session::new(&model, &SessionOptions { context: Some(200), ..Default::default() }, &|_| {}).unwrap();
     session.push("What is it?".into()).unwrap();
     let mut events = session.generate(&greedy(50)).unwrap();
     events.next().unwrap().unwrap();

@@ -1,7 +1,8 @@
 //! A weight matrix times many vectors, `y[r, n] = Σ weight[n, k] · x[r, k]`: the projections of a prefill.
 //!
 //! Tiles of 64 outputs × 32 rows × 16 values in workgroup memory, 4 × 4 results a lane. Floor: `2 · rows · outputs ·
-//! width` operations, and the bytes of the matrix once for 32 rows. Shader: `shaders/matmul.wgsl`.
+//! width` operations, and the bytes of the matrix once for 32 rows. Shaders: `shaders/matmul.wgsl`,
+//! `shaders/matmul_wide.wgsl`.
 
 use super::{Format, Matrix, Variant, matvec, stride};
 use crate::error::Result;
@@ -12,6 +13,8 @@ use bytemuck::{Pod, Zeroable};
 /// Rows of a tile; arrays of rows hold a multiple of it.
 pub const TILE_ROWS: usize = 32;
 const TILE_OUTPUTS: usize = 64;
+/// Rows of a lane of the wide variant.
+const WIDE_ROWS: u32 = 8;
 
 /// Uniform of the shader.
 #[repr(C)]
@@ -29,6 +32,9 @@ pub struct Params {
 
 fn shader(format: Format, variant: Variant) -> &'static Shader {
     match (format, variant.f16) {
+        (Format::F32, _) if variant.wide => &shaders::MATMUL_WIDE_F32,
+        (Format::Bf16, _) if variant.wide => &shaders::MATMUL_WIDE_BF16,
+        (Format::F16, _) if variant.wide => &shaders::MATMUL_WIDE_F16,
         (Format::F32, _) => &shaders::MATMUL_F32,
         (Format::Bf16, _) => &shaders::MATMUL_BF16,
         (Format::F16, false) => &shaders::MATMUL_F16,
@@ -69,7 +75,8 @@ pub fn record(
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };
-        let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
+        let tile = if variant.wide { WIDE_ROWS } else { TILE_ROWS as u32 };
+        let down = Extent::Rows { times: 1, tile };
         let grid = [(block.rows.div_ceil(TILE_OUTPUTS) as u32).into(), down, 1.into()];
         plan.dispatch(shader(weight.format, variant), &[], &params, &binds, grid, cost)?;
     }

@@ -1,10 +1,11 @@
 //! A weight matrix times one vector, `y[n] = Σ weight[n, k] · x[k]`: the projections of a decode step.
 //!
-//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`.
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`,
+//! `shaders/matvec_wide.wgsl`.
 
 use super::{Format, Matrix, Variant, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, Gpu, PlanBuilder, Shader};
+use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
 use crate::shaders;
 use bytemuck::{Pod, Zeroable};
 
@@ -22,13 +23,14 @@ pub struct Params {
     pub pad: u32,
 }
 
-/// Lanes of a workgroup, and lanes that share a row in the baseline; measured on both kinds of adapter.
-fn lanes(gpu: &Gpu) -> (u32, u32) {
-    if gpu.capabilities().software { (32, 1) } else { (64, 16) }
-}
+/// Lanes of a workgroup, and lanes that share a row in the baseline.
+const LANES: [u32; 2] = [64, 16];
 
 fn shader(format: Format, variant: Variant) -> &'static Shader {
     match (format, variant.subgroup, variant.f16) {
+        (Format::F32, ..) if variant.wide => &shaders::MATVEC_WIDE_F32,
+        (Format::Bf16, ..) if variant.wide => &shaders::MATVEC_WIDE_BF16,
+        (Format::F16, ..) if variant.wide => &shaders::MATVEC_WIDE_F16,
         (Format::F32, false, _) => &shaders::MATVEC_F32,
         (Format::F32, true, _) => &shaders::MATVEC_SUBGROUP_F32,
         (Format::Bf16, false, _) => &shaders::MATVEC_BF16,
@@ -53,10 +55,11 @@ pub fn record(
 ) -> Result<()> {
     let shader = shader(weight.format, variant);
     let width = stride(weight.width);
-    let (workgroup, row_lanes) = lanes(plan.gpu());
-    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match variant.subgroup {
-        true => (4, &[("WG", 64)]),
-        false => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
+    let [workgroup, row_lanes] = LANES;
+    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match (variant.wide, variant.subgroup) {
+        (true, _) => (64, &[]),
+        (_, true) => (4, &[("WG", 64)]),
+        _ => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
     };
     for block in &weight.blocks {
         let params =

@@ -26,6 +26,8 @@ pub struct Variant {
     pub subgroup: bool,
     /// Reads f16 weights as such.
     pub f16: bool,
+    /// Many results a lane and no workgroup memory, as software adapters like it.
+    pub wide: bool,
 }
 
 impl Variant {
@@ -35,21 +37,22 @@ impl Variant {
         // A subgroup of less than 4 lanes would need more room for partial sums than the shader has. Software adapters
         // compute a row in one lane faster than they add across lanes.
         let subgroup = has.subgroup.is_some_and(|(least, _)| least >= 4) && !has.software;
-        Variant { subgroup, f16: has.f16 }
+        Variant { subgroup, f16: has.f16, wide: has.software }
     }
 
     /// Every variant that runs on the adapter, the baseline first.
     pub fn all(gpu: &Gpu) -> Vec<Variant> {
         let has = gpu.capabilities();
-        let mut all = vec![Variant::default()];
-        if has.subgroup.is_some_and(|(least, _)| least >= 4) {
-            all.push(Variant { subgroup: true, f16: false });
+        let subgroup = has.subgroup.is_some_and(|(least, _)| least >= 4);
+        let mut all = vec![Variant::default(), Variant { wide: true, ..Variant::default() }];
+        if subgroup {
+            all.push(Variant { subgroup, ..Variant::default() });
         }
         if has.f16 {
-            all.push(Variant { subgroup: false, f16: true });
+            all.push(Variant { f16: true, ..Variant::default() });
         }
-        if all.len() == 3 {
-            all.push(Variant { subgroup: true, f16: true });
+        if subgroup && has.f16 {
+            all.push(Variant { subgroup, f16: true, wide: false });
         }
         all
     }

@@ -193,6 +193,25 @@ struct States {
     ones: Array<f32>,
 }
 
+/// Rows of a chunk, and places of the ring of a sliding layer.
+fn sizes(config: &Config, context: usize) -> (usize, usize) {
+    let most_patches = config.vision.as_ref().map_or(0, |v| v.most_tokens.max(v.most_frame_tokens));
+    let chunk_rows = CHUNK_ROWS.max(most_patches).min(context.max(most_patches)).next_multiple_of(matmul::TILE_ROWS);
+    (chunk_rows, (config.sliding_window + chunk_rows + SPARE_PLACES).min(context.next_multiple_of(4)))
+}
+
+/// Places of a layer's cache, and values of its keys, which are as many as those of its values.
+fn cache_len(layer: &Layer, ring: usize, context: usize) -> (usize, usize) {
+    let slots = if layer.kind == LayerType::Sliding { ring } else { context };
+    (slots, slots * layer.heads.num_kv_heads * stride(layer.heads.head_dim))
+}
+
+/// Bytes of the keys and values of a conversation of up to `context` positions.
+pub fn cache_bytes(config: &Config, context: usize) -> u64 {
+    let (_, ring) = sizes(config, context);
+    config.layers.iter().map(|layer| cache_len(layer, ring, context).1 as u64 * 8).sum()
+}
+
 /// The memory and the plans of one conversation of up to `context` positions. `progress(done, total)` counts pipelines.
 ///
 /// # Errors
@@ -204,15 +223,12 @@ pub fn runtime(
     context: usize,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Runtime> {
-    let most_patches = config.vision.as_ref().map_or(0, |v| v.most_tokens.max(v.most_frame_tokens));
-    let chunk_rows = CHUNK_ROWS.max(most_patches).min(context.max(most_patches)).next_multiple_of(matmul::TILE_ROWS);
-    let ring = (config.sliding_window + chunk_rows + SPARE_PLACES).min(context.next_multiple_of(4));
+    let (chunk_rows, ring) = sizes(config, context);
     let caches = config
         .layers
         .iter()
         .map(|layer| {
-            let slots = if layer.kind == LayerType::Sliding { ring } else { context };
-            let len = slots * layer.heads.num_kv_heads * stride(layer.heads.head_dim);
+            let (slots, len) = cache_len(layer, ring, context);
             Ok(Cache { slots, k: gpu.array("key cache", len)?, v: gpu.array("value cache", len)? })
         })
         .collect::<Result<Vec<_>>>()?;

@@ -70,8 +70,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Tensors`](crate::Error::Tensors) for a checkpoint that does not fit its config, or as [`Upload::matrix`].
     pub fn load(checkpoint: &Checkpoint, config: &Config, gpu: &Gpu, progress: &dyn Fn(u64, u64)) -> Result<Weights> {
-        // Some exports keep the tied head as a tensor of its own.
-        checkpoint.check(&config.tensors(), &|name| config.tied && name == "lm_head.weight")?;
+        config.check(checkpoint)?;
         let upload = Upload::new(gpu, checkpoint, progress);
         let text = |name: &str| format!("model.language_model.{name}");
         let layers = (0..config.layers.len()).map(|i| LayerWeights::load(&upload, config, i)).collect::<Result<_>>()?;

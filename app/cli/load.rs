@@ -46,18 +46,12 @@ impl AdapterArgs {
         self.adapter.as_deref().map_or(AdapterChoice::Best, |text| text.parse().unwrap_or_default())
     }
 
-    /// Opens it.
+    /// Opens it, and says so if it is slow and nobody asked for it.
     ///
     /// # Errors
-    /// As [`Gpu::open`]; a name that no adapter has is a mistake of usage.
+    /// As [`AdapterArgs::open_quietly`].
     pub fn open(&self, output: &Output) -> Result<Arc<Gpu>> {
-        let options = GpuOptions { adapter: self.choice(), ..GpuOptions::default() };
-        let gpu = Gpu::open(&options).map_err(|error| match error {
-            percept::Error::NoAdapter { .. } if self.adapter.is_some() && !adapters().is_empty() => {
-                anyhow::Error::new(Usage(error.to_string()))
-            }
-            other => other.into(),
-        })?;
+        let gpu = self.open_quietly()?;
         if self.adapter.is_none() && gpu.capabilities().software {
             output.note(&format!(
                 "{} computes on the CPU, so it takes its time; `percept doctor` tells how to get a GPU to work",
@@ -65,6 +59,20 @@ impl AdapterArgs {
             ));
         }
         Ok(gpu)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`]; a name that no adapter has is a mistake of usage.
+    pub fn open_quietly(&self) -> Result<Arc<Gpu>> {
+        let options = GpuOptions { adapter: self.choice(), ..GpuOptions::default() };
+        Gpu::open(&options).map_err(|error| match error {
+            percept::Error::NoAdapter { .. } if self.adapter.is_some() && !adapters().is_empty() => {
+                anyhow::Error::new(Usage(error.to_string()))
+            }
+            other => other.into(),
+        })
     }
 }
 
@@ -116,10 +124,12 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem = "no model: name a checkpoint folder with --model DIR (config.json, tokenizer.json, model.safetensors)";
+        let problem =
+            "no model: name a checkpoint folder with --model DIR (config.json, tokenizer.json, model.safetensors)";
         return Err(Usage(problem.into()).into());
     }
-    output.note("no --model given: this is the small test model; its weights are random and its words mean nothing yet");
+    output
+        .note("no --model given: this is the small test model; its weights are random and its words mean nothing yet");
     Ok(folder)
 }
 

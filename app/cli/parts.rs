@@ -136,7 +136,8 @@ impl PartsArgs {
             }
         }
         if ready.iter().all(|part| matches!(part, Ready::Text(text) if text.trim().is_empty())) {
-            let problem = "nothing to answer: give a TEXT, --image, --audio or --video (`percept ask --help` has examples)";
+            let problem =
+                "nothing to answer: give a TEXT, --image, --audio or --video (`percept ask --help` has examples)";
             return Err(Usage(problem.into()).into());
         }
         Ok(ready)

@@ -61,9 +61,7 @@ impl<'a> Talk<'a> {
         let session = args.load.session(&model, system.as_deref(), output)?;
         let kept = store::conversations_dir().filter(|_| !args.no_save).map(|folder| Conversation::new(&folder));
         let (turns, waiting) = (Vec::new(), Vec::new());
-        let mut talk = Talk { args, output, session, system, turns, waiting, kept, warned: false, retries: 0 };
-        talk.keep_beginning();
-        Ok(talk)
+        Ok(Talk { args, output, session, system, turns, waiting, kept, begun: false, warned: false, retries: 0 })
     }
 
     /// For a person who has just come.

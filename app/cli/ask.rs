@@ -33,13 +33,13 @@ is one object a line: {\"event\": \"token\"}, {\"event\": \"text\", \"delta\", \
 pub struct AskArgs {
     #[command(flatten)]
     parts: PartsArgs,
+    /// One JSON object an event instead of text.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
-    /// One JSON object an event instead of text.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Carries it out.

@@ -119,23 +119,22 @@ impl Report {
     }
 
     fn verdicts(&self) -> Vec<Verdict> {
-        let trouble = || self.trouble.clone().unwrap_or_default();
         let can = self.chosen.as_ref().map(|adapter| &adapter.capabilities).ok_or(());
         let runs = || match &self.chosen {
             Some(adapter) => Ok(adapter.title()),
-            None => Err(trouble()),
+            None => Err(String::from("needs an adapter, as text does")),
         };
         // Not one of these is needed; each makes something faster.
         let optional = |feature, has: &dyn Fn(&Capabilities) -> Option<String>, without: &str| {
             let outcome = match can {
                 Ok(can) => has(can).ok_or_else(|| without.to_string()),
-                Err(()) => Err("needs an adapter".into()),
+                Err(()) => Err("needs an adapter, as text does".into()),
             };
             Verdict { feature, outcome }
         };
         let yes = |has: bool| has.then(String::new);
         vec![
-            Verdict { feature: "text", outcome: runs() },
+            Verdict { feature: "text", outcome: runs().map_err(|_| self.trouble.clone().unwrap_or_default()) },
             Verdict { feature: "pictures", outcome: runs().map(|_| "PNG, JPEG, WebP, GIF".into()) },
             Verdict { feature: "sound", outcome: runs().map(|_| "WAV, FLAC, MP3, OGG, M4A, AIFF".into()) },
             Verdict { feature: "video files", outcome: runs().and_then(|_| self.ffmpeg.clone()) },
@@ -170,7 +169,7 @@ impl Report {
         }
         match &self.chosen {
             Some(adapter) => lines.push(format!("  Used: {} {}: {}", adapter.index, adapter.title(), self.reason())),
-            None => lines.push("  None can be used".into()),
+            None => lines.push("  None can be used; see the verdict".into()),
         }
         lines.extend([String::new(), "Folders".into()]);
         for Folder { what, path, trouble } in &self.folders {

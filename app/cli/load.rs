@@ -24,7 +24,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub context: Option<usize>,
     /// A system message: who the model is and how it should answer.
-    #[arg(long, short, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
     /// Let the model think before it answers, if it can; thoughts are dimmed, on standard error.
     #[arg(long)]
@@ -35,7 +35,7 @@ pub struct LoadArgs {
 #[derive(Clone, Default, clap::Args)]
 pub struct AdapterArgs {
     /// A backend (vulkan, metal, dx12, gl), part of an adapter's name, or its number in `percept doctor`.
-    #[arg(long, short, value_name = "A")]
+    #[arg(long, value_name = "A")]
     pub adapter: Option<String>,
 }
 

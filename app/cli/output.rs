@@ -1,5 +1,6 @@
 //! What is said and where: answers and JSON lines on standard output, everything else on standard error.
 
+use anyhow::Context;
 use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use percept::models::Progress;
 use std::io::{self, IsTerminal, Write};
@@ -8,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// How much is said; the same for every command.
 #[derive(clap::Args)]
 pub struct TalkArgs {
-    /// Say more on standard error: once for speeds and notes, twice and thrice for debugging.
+    /// Say more on standard error: speeds; given twice or thrice, for debugging.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Say nothing on standard error but errors: no notes, no progress.
@@ -40,13 +41,7 @@ impl Output {
     /// # Errors
     /// If standard output is closed or its disk is full.
     pub fn write(&self, text: &str) -> anyhow::Result<()> {
-        let mut stdout = io::stdout().lock();
-        if self.seen {
-            stdout.write_all(harmless(text).as_bytes())?;
-        } else {
-            stdout.write_all(text.as_bytes())?;
-        }
-        Ok(stdout.flush()?)
+        self.put(if self.seen { harmless(text) } else { text.into() })
     }
 
     /// One JSON object on a line of standard output.
@@ -54,9 +49,12 @@ impl Output {
     /// # Errors
     /// As [`Output::write`].
     pub fn json(&self, object: &serde_json::Value) -> anyhow::Result<()> {
+        self.put(format!("{object}\n"))
+    }
+
+    fn put(&self, text: String) -> anyhow::Result<()> {
         let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{object}")?;
-        Ok(stdout.flush()?)
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")
     }
 
     /// A line on standard error, whatever was asked for. Nobody is left to be told if that fails.

@@ -47,14 +47,14 @@ pub struct PartsArgs(pub Vec<PartArg>);
 
 #[derive(Args)]
 struct Unordered {
-    /// What is said; `-` stands for standard input, which is also read if it is a pipe and no TEXT is given.
+    /// What is said; `-` is standard input, which is also read if it is a pipe and no TEXT is given.
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
     /// A picture: PNG, JPEG, WebP or GIF. Can be given several times, as the next two.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     image: Vec<PathBuf>,
     /// A recording: WAV, FLAC, MP3, OGG, M4A or AIFF, at any sample rate.
-    #[arg(long, short = 'l', value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     audio: Vec<PathBuf>,
     /// A video of any kind that ffmpeg reads (it must be installed), or a folder with frames and video.json.
     #[arg(long, value_name = "FILE")]

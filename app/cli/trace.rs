@@ -12,8 +12,8 @@ const EXAMPLES: &str = "\
 Example:
   percept trace MODEL --case MODEL/cases/image.json --out image.safetensors --adapter gl
 
-The case names its messages, the files in them (relative to the model's folder, else to the case) and
-how many tokens to answer with. The file holds preprocessing, input ids, the output of every layer,
+The case names its messages, the files in them (relative to the model's folder, else to the case)
+and how many tokens to answer with. FILE holds preprocessing, input ids, the output of every layer,
 logits, and the tokens of the greedy answer.";
 
 /// Record every state on the way to an answer, to find where an adapter or a model goes wrong.

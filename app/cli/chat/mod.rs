@@ -21,23 +21,23 @@ Examples:
   percept chat --model gemma-4-12b-it --system \"Answer in one sentence.\"
   printf '/image cat.jpg\\nWhat is this?\\n' | percept chat
 
-In the conversation, /image FILE, /audio FILE and /video FILE give it something to see and hear, /undo
-and /retry take back, /help lists all commands. The tab key completes commands and files. Ctrl-C stops
-an answer, Ctrl-D ends. What is said is kept as it happens, in the folder for conversations that
-`percept doctor` names. If a line of a pipe fails, the others are still carried out, and the exit code
-tells.";
+In the conversation, /image FILE, /audio FILE and /video FILE give it something to see and hear;
+/undo and /retry take back; /help lists all commands. The tab key completes commands and files.
+Ctrl-C stops an answer, Ctrl-D ends. What is said is kept as it happens, in the folder for
+conversations that `percept doctor` names. From a pipe, each line is a message or a command; if
+one fails, the others are still carried out, and the exit code tells.";
 
 /// Hold a conversation in the terminal.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ChatArgs {
+    /// Keep nothing on disk: neither the conversation nor the history of lines.
+    #[arg(long)]
+    no_save: bool,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
-    /// Keep nothing on disk: neither the conversation nor the history of lines.
-    #[arg(long)]
-    no_save: bool,
 }
 
 /// Carries it out.

@@ -83,11 +83,12 @@ impl<'a> Talk<'a> {
     pub fn context(&self) -> String {
         let (len, context) = (self.session.len(), self.session.context());
         let percent = len * 100 / context.max(1);
-        let files = match self.waiting.len() {
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let waiting = match self.waiting.len() {
             0 => String::new(),
-            count => format!(", {count} of files that wait for a question"),
+            files => format!(", {} waiting for a question", count(files, "file")),
         };
-        format!("{len} of {context} tokens ({percent} %): {} answers{files}", self.turns.len())
+        format!("{len} of {context} tokens ({percent} %): {}{waiting}", count(self.turns.len(), "answer"))
     }
 
     /// Reads a file into the open message.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 /// Exit code of a program that its user stopped, as shells have it.
 pub const INTERRUPTED: u8 = 130;
 
+static HELD: AtomicBool = AtomicBool::new(false);
 static PRESSED: AtomicBool = AtomicBool::new(false);
 static RUNNING: Mutex<Option<Cancel>> = Mutex::new(None);
 
@@ -19,10 +20,16 @@ pub fn install() -> anyhow::Result<()> {
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         match &*running {
             Some(cancel) if !PRESSED.swap(true, Ordering::Relaxed) => cancel.cancel(),
+            None if HELD.load(Ordering::Relaxed) => {}
             _ => std::process::exit(INTERRUPTED.into()),
         }
     })?;
     Ok(())
+}
+
+/// Between answers Ctrl-C does nothing from here on; for a line editor, which takes it as a key.
+pub fn hold() {
+    HELD.store(true, Ordering::Relaxed);
 }
 
 /// While this lives, Ctrl-C stops an answer and not the program.

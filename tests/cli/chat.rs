@@ -148,7 +148,9 @@ fn ctrl_c_stops_the_answer_and_not_the_program() {
     let args = ["chat", "--seed", "1", "--temperature", "3"];
     let mut child = start(home.command(&args).stdin(Stdio::piped()));
     let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = child.stdout.take().unwrap();
+    let (send, said) = mpsc::channel();
+    let pipe = child.stdout.take().unwrap();
+    std::thread::spawn(move || pipe.bytes().map_while(Result::ok).try_for_each(|byte| send.send(byte)));
     let (send, stderr) = mpsc::channel();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
@@ -160,9 +162,11 @@ fn ctrl_c_stops_the_answer_and_not_the_program() {
     };
     for _ in 0..2 {
         stdin.write_all(b"Tell me\n").unwrap();
-        stdout.read_exact(&mut [0]).unwrap();
+        said.recv_timeout(Duration::from_secs(60)).unwrap();
         interrupt(&child);
         wait_for("note: stopped");
+        // What was said before is not to be taken for the next answer.
+        while said.recv_timeout(Duration::from_millis(300)).is_ok() {}
     }
     stdin.write_all(b"/context\n").unwrap();
     assert!(wait_for(" tokens (").ends_with(": 2 answers"));

@@ -51,6 +51,7 @@ pub fn run(args: &ChatArgs, output: &Output) -> Result<()> {
     let history = store::config_dir().filter(|_| !args.no_save).map(|folder| folder.join("chat_history.txt"));
     let mut input = Input::open(history)?;
     if input.is_terminal() {
+        interrupt::hold();
         output.note(&talk.greeting());
     }
     let mut worst = 0;

@@ -40,7 +40,7 @@ pub struct TraceArgs {
 pub fn run(args: &TraceArgs, output: &Output) -> Result<()> {
     let path = existing(&args.model, "a checkpoint folder")?;
     let folder = if path.is_dir() { path.clone() } else { parent(&path).to_path_buf() };
-    let case = Case::open(&existing(&args.case, "a case")?, &folder)?;
+    let case = Case::open(&existing(&args.case, "a recorded case (JSON)")?, &folder)?;
     if !parent(&args.out).is_dir() {
         return Err(Usage(format!("cannot write {}: its folder does not exist", args.out.display())).into());
     }

@@ -61,7 +61,7 @@ pub fn run(args: &AskArgs, output: &Output) -> Result<()> {
 
 fn ask(args: &AskArgs, output: &Output) -> Result<()> {
     args.sampling.check()?;
-    let ready = args.parts.read()?;
+    let ready = args.parts.read(output)?;
     interrupt::install()?;
     let model = args.load.load(output)?;
     let mut session = args.load.session(&model, args.load.system.as_deref(), output)?;

@@ -140,7 +140,11 @@ impl Loading<'_> {
             *shown = Some((phase, self.begin(phase, total)));
         }
         if let Some((_, bar)) = &*shown {
-            bar.set_length(total);
+            // Shaders come in several lots.
+            if bar.length() != Some(total) {
+                bar.set_position(0);
+                bar.set_length(total);
+            }
             bar.set_position(done);
         }
     }

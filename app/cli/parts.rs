@@ -3,12 +3,14 @@
 use super::failure::Usage;
 use super::load::{documented_sound_s, existing};
 use super::output::Output;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use percept::media::{Audio, Image, Video, VideoOptions};
 use percept::models::{Media, Model};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Kinds of files that can be a part.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,7 +110,7 @@ impl PartsArgs {
     ///
     /// # Errors
     /// If a file is missing or not what it should be, or nothing was said at all.
-    pub fn read(&self) -> Result<Vec<Ready>> {
+    pub fn read(&self, output: &Output) -> Result<Vec<Ready>> {
         let mut ready = Vec::new();
         let mut said = false;
         let mut stdin_read = false;
@@ -119,7 +121,7 @@ impl PartsArgs {
                         return Err(Usage("TEXT is - twice; standard input can be read once only".into()).into());
                     }
                     said = true;
-                    Ready::Text(stdin_text()?)
+                    Ready::Text(stdin_text(output)?)
                 }
                 PartArg::Text(text) => {
                     said = true;
@@ -130,7 +132,7 @@ impl PartsArgs {
             });
         }
         if !said && !std::io::stdin().is_terminal() {
-            let text = stdin_text()?;
+            let text = stdin_text(output)?;
             if !text.trim().is_empty() {
                 ready.push(Ready::Text(text));
             }
@@ -144,9 +146,18 @@ impl PartsArgs {
     }
 }
 
-fn stdin_text() -> Result<String> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
+fn stdin_text(output: &Output) -> Result<String> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Nobody waits any more if this fails to be sent.
+        let _ = send.send(std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes));
+    });
+    let read = receive.recv_timeout(Duration::from_secs(3)).or_else(|_| {
+        output.note("waiting for text on standard input, up to its end (Ctrl-D in a terminal)");
+        receive.recv()
+    });
+    let bytes = read.context("standard input was not read")?.context("cannot read standard input")?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let place = e.utf8_error().valid_up_to();
         Usage(format!("standard input is no UTF-8 text (byte {place}); name pictures and sound by --image and --audio"))

@@ -149,7 +149,7 @@ fn ctrl_c_stops_the_answer_and_not_the_program() {
     let mut child = start(home.command(&args).stdin(Stdio::piped()));
     let mut stdin = child.stdin.take().unwrap();
     let (send, said) = mpsc::channel();
-    let pipe = child.stdout.take().unwrap();
+    let pipe = BufReader::new(child.stdout.take().unwrap());
     std::thread::spawn(move || pipe.bytes().map_while(Result::ok).try_for_each(|byte| send.send(byte)));
     let (send, stderr) = mpsc::channel();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -184,6 +184,14 @@ fn a_closed_pipe_ends_it_silently() {
     child.stdin.take().unwrap().write_all(b"Hello\nHello\n").unwrap();
     assert_eq!(wait(&mut child), Some(0));
     assert_eq!(std::io::read_to_string(child.stderr.take().unwrap()).unwrap(), "");
+}
+
+#[test]
+fn a_line_that_is_no_text_is_left_out_and_told() {
+    let home = Home::new();
+    let outcome = home.pipe(&[&GREEDY[..], &["-q"]].concat(), b"\xff\xfe\nHello\n");
+    assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(2), 1));
+    assert_eq!(outcome.stderr, "error: a line is no UTF-8 text; it was left out\n");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 pub enum Typed {
     /// A line.
     Line(String),
+    /// A line of a pipe that is no UTF-8 text.
+    Unreadable,
     /// Ctrl-C: the line was given up.
     Cleared,
     /// Ctrl-D, or the end of the pipe.
@@ -69,8 +71,10 @@ impl Input {
                 if stdin.read_until(b'\n', &mut bytes)? == 0 {
                     return Ok(Typed::End);
                 }
-                let line = String::from_utf8_lossy(&bytes);
-                return Ok(Typed::Line(line.trim_end_matches(['\r', '\n']).into()));
+                return Ok(match String::from_utf8(bytes) {
+                    Ok(line) => Typed::Line(line.trim_end_matches(['\r', '\n']).into()),
+                    Err(_) => Typed::Unreadable,
+                });
             }
             Input::Terminal(editor, history) => (editor, history),
         };

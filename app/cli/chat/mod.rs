@@ -4,7 +4,7 @@ mod input;
 mod line;
 mod talk;
 
-use super::failure::{Told, exit_code, sentence};
+use super::failure::{Told, Usage, exit_code, sentence};
 use super::interrupt;
 use super::load::LoadArgs;
 use super::output::Output;
@@ -13,7 +13,11 @@ use crate::store;
 use anyhow::Result;
 use input::{Input, Typed};
 use line::{COMMANDS, Line};
+use std::time::{Duration, Instant};
 use talk::Talk;
+
+/// A second Ctrl-C within this time ends the conversation; a later one only clears another line.
+const AGAIN: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,23 +59,22 @@ pub fn run(args: &ChatArgs, output: &Output) -> Result<()> {
         output.note(&talk.greeting());
     }
     let mut worst = 0;
-    let mut cleared = false;
+    let mut cleared: Option<Instant> = None;
     loop {
-        let line = match input.next()? {
+        let outcome = match input.next()? {
             Typed::End => break,
-            Typed::Cleared if cleared => break,
+            Typed::Cleared if cleared.is_some_and(|before| before.elapsed() < AGAIN) => break,
             Typed::Cleared => {
-                cleared = true;
-                output.note("Ctrl-C again, Ctrl-D or /quit ends");
+                cleared = Some(Instant::now());
+                output.note("Ctrl-C once more, Ctrl-D or /quit ends");
                 continue;
             }
-            Typed::Line(line) => line,
-        };
-        cleared = false;
-        let outcome = match line::parse(&line) {
-            Ok(Line::Quit) => break,
-            Ok(line) => carry_out(line, &mut talk, output),
-            Err(usage) => Err(usage.into()),
+            Typed::Unreadable => Err(Usage("a line is no UTF-8 text; it was left out".into()).into()),
+            Typed::Line(line) => match line::parse(&line) {
+                Ok(Line::Quit) => break,
+                Ok(line) => carry_out(line, &mut talk, output),
+                Err(usage) => Err(usage.into()),
+            },
         };
         if let Err(error) = outcome {
             match exit_code(&error) {

@@ -1,6 +1,6 @@
 //! `percept ask`.
 
-use crate::support::{Home, MODEL, case, fixture, json_lines, start, wait};
+use crate::support::{ENDLESS, Home, MODEL, case, fixture, json_lines, start, wait};
 use serde_json::Value;
 
 /// The arguments for the message of a recorded case, its parts in order.
@@ -148,7 +148,7 @@ fn a_model_is_named_by_its_folder_or_one_of_its_files() {
 fn a_closed_pipe_is_a_silent_success() {
     let home = Home::new();
     for json in [&[][..], &["--json"][..]] {
-        let args = [&["ask", "Tell me", "--seed", "1", "--temperature", "3", "-q"], json].concat();
+        let args = [&["ask", "Tell me", "--greedy", ENDLESS, "-q"], json].concat();
         let mut child = start(&mut home.command(&args));
         drop(child.stdout.take());
         assert_eq!(wait(&mut child), Some(0));
@@ -174,7 +174,7 @@ fn a_full_disk_is_told() {
 #[test]
 fn ctrl_c_ends_the_answer_with_a_last_event() {
     let home = Home::new();
-    let args = ["ask", "Tell me", "--seed", "1", "--temperature", "3", "-q", "--json"];
+    let args = ["ask", "Tell me", "--greedy", ENDLESS, "-q", "--json"];
     let mut child = start(&mut home.command(&args));
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     lines.next().unwrap().unwrap();

@@ -1,6 +1,6 @@
 //! `percept chat`, through pipes.
 
-use crate::support::{Home, fixture, json_lines, start, wait};
+use crate::support::{ENDLESS, Home, fixture, json_lines, start, wait};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -144,8 +144,7 @@ fn another_system_message_or_model_begins_anew() {
 #[test]
 fn ctrl_c_stops_the_answer_and_not_the_program() {
     let home = Home::new();
-    // About 4,000 tokens if nobody stops it.
-    let args = ["chat", "--seed", "1", "--temperature", "3"];
+    let args = ["chat", "--greedy", ENDLESS];
     let mut child = start(home.command(&args).stdin(Stdio::piped()));
     let mut stdin = child.stdin.take().unwrap();
     let (send, said) = mpsc::channel();

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 /// The checkpoint that every test runs, relative to the package, in which the program is started.
 pub const MODEL: &str = "tests/fixtures/gemma4_unified-tiny-s0";
+/// With `--greedy` and the words "Tell me" the model says the same token again and again, until the context is full.
+pub const ENDLESS: &str = "--repetition-penalty=0.1";
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 

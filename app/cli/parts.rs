@@ -198,10 +198,10 @@ pub fn remark(media: &Media, path: &Path, model: &Model, output: &Output) {
                 (Some(_), None) => "its sound is left out, because this model takes none",
             };
             let (count, fps, length) = (video.frames.len(), video.frames_per_second, video.duration_s);
-            output.note(&format!("{path}: {count} frames, {fps:.3} a second, of {length:.1} s; {sound}"));
-            if let Some(note) = &video.note {
-                output.note(note);
-            }
+            output.note(&match &video.note {
+                Some(note) => format!("{note}; {sound}"),
+                None => format!("{path}: {count} frames, {fps:.3} a second, of {length:.1} s; {sound}"),
+            });
             if let (Some(audio), Some(_)) = (&video.audio, &model.config().sound) {
                 remark_on_sound(&path.to_string(), audio, model, output);
             }

@@ -172,6 +172,7 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
+#[cfg(unix)]
 fn ctrl_c_ends_the_answer_with_a_last_event() {
     let home = Home::new();
     let args = ["ask", "Tell me", "--greedy", ENDLESS, "-q", "--json"];

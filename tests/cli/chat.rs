@@ -9,6 +9,7 @@ use std::time::Duration;
 const GREEDY: [&str; 6] = ["chat", "--greedy", "--max-tokens", "8", "--adapter", "0"];
 
 /// What Ctrl-C in a terminal does.
+#[cfg(unix)]
 pub fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
@@ -142,6 +143,7 @@ fn another_system_message_or_model_begins_anew() {
 }
 
 #[test]
+#[cfg(unix)]
 fn ctrl_c_stops_the_answer_and_not_the_program() {
     let home = Home::new();
     let args = ["chat", "--greedy", ENDLESS];

@@ -43,6 +43,24 @@ impl Programs {
     }
 }
 
+/// The version line of the `ffmpeg` that videos are read with, after a look at `ffprobe`.
+///
+/// # Errors
+/// A sentence on which program is missing or does not start, and how to install it.
+pub fn ffmpeg_version() -> Result<String, String> {
+    let Programs { ffmpeg, ffprobe } = Programs::find();
+    let mut lines = Vec::new();
+    for program in [&ffprobe, &ffmpeg] {
+        lines.clear();
+        let patience = Duration::from_secs(10);
+        run(program, &["-version".into()], patience, |bytes| {
+            lines.extend_from_slice(bytes);
+            Ok(())
+        })?;
+    }
+    Ok(String::from_utf8_lossy(&lines).lines().next().unwrap_or_default().to_string())
+}
+
 /// Runs a program, gives what it writes to `take`, and returns its complaints.
 ///
 /// It is stopped when `take` fails, or when it gives no sign of life (output, a complaint or a line of progress) for `patience`.

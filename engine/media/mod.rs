@@ -9,6 +9,7 @@ mod resize;
 mod video;
 
 pub use audio::Audio;
+pub use ffmpeg::ffmpeg_version;
 pub use image::Image;
 pub use resize::resize;
 pub use video::{Frame, Video, VideoOptions};

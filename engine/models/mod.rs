@@ -5,7 +5,7 @@ mod model;
 mod prompt;
 mod runtime;
 
-pub use model::{Defaults, LoadOptions, Model, Progress};
+pub use model::{Defaults, LoadOptions, Model, Progress, family};
 pub use runtime::{Runtime, Step};
 
 use crate::media::{Audio, Image, Video};

@@ -46,6 +46,19 @@ impl Default for LoadOptions<'_> {
     }
 }
 
+/// The `model_type` of a checkpoint, if it is one that can be loaded.
+///
+/// # Errors
+/// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
+pub fn family(checkpoint: &Checkpoint) -> Result<&str> {
+    let fields = checkpoint.config();
+    let family = fields.string("model_type")?;
+    if FAMILIES.contains(&family) {
+        return Ok(family);
+    }
+    Err(Error::UnsupportedModel { path: fields.file().into(), found: family.into(), supported: FAMILIES.join(", ") })
+}
+
 /// Sampling as `generation_config.json` gives it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Defaults {
@@ -90,14 +103,7 @@ impl Model {
     pub fn load(gpu: &Arc<Gpu>, path: &Path, options: &LoadOptions<'_>) -> Result<Model> {
         let checkpoint = Checkpoint::open(path)?;
         let fields = checkpoint.config();
-        let family = fields.string("model_type")?;
-        if !FAMILIES.contains(&family) {
-            return Err(Error::UnsupportedModel {
-                path: fields.file().into(),
-                found: family.into(),
-                supported: FAMILIES.join(", "),
-            });
-        }
+        family(&checkpoint)?;
         let config = gemma4_unified::Config::read(&checkpoint)?;
         let folder = checkpoint.folder().to_path_buf();
         let tokenizer = Tokenizer::open(&folder)?;

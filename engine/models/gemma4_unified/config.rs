@@ -219,6 +219,15 @@ impl Config {
         }
     }
 
+    /// Holds the tensors of a checkpoint against what this config asks for.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`](crate::Error::Tensors) naming every one that is missing, not asked for, or mis-shaped.
+    pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
+        // Some exports keep the tied head as a tensor of its own.
+        checkpoint.check(&self.tensors(), &|name| self.tied && name == "lm_head.weight")
+    }
+
     /// Every tensor of the checkpoint with its shape.
     pub fn tensors(&self) -> Vec<Expected> {
         let hidden = self.hidden_size;

@@ -70,8 +70,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Tensors`](crate::Error::Tensors) for a checkpoint that does not fit its config, or as [`Upload::matrix`].
     pub fn load(checkpoint: &Checkpoint, config: &Config, gpu: &Gpu, progress: &dyn Fn(u64, u64)) -> Result<Weights> {
-        // Some exports keep the tied head as a tensor of its own.
-        checkpoint.check(&config.tensors(), &|name| config.tied && name == "lm_head.weight")?;
+        config.check(checkpoint)?;
         let upload = Upload::new(gpu, checkpoint, progress);
         let text = |name: &str| format!("model.language_model.{name}");
         let layers = (0..config.layers.len()).map(|i| LayerWeights::load(&upload, config, i)).collect::<Result<_>>()?;
@@ -193,6 +192,25 @@ struct States {
     ones: Array<f32>,
 }
 
+/// Rows of a chunk, and places of the ring of a sliding layer.
+fn sizes(config: &Config, context: usize) -> (usize, usize) {
+    let most_patches = config.vision.as_ref().map_or(0, |v| v.most_tokens.max(v.most_frame_tokens));
+    let chunk_rows = CHUNK_ROWS.max(most_patches).min(context.max(most_patches)).next_multiple_of(matmul::TILE_ROWS);
+    (chunk_rows, (config.sliding_window + chunk_rows + SPARE_PLACES).min(context.next_multiple_of(4)))
+}
+
+/// Places of a layer's cache, and values of its keys, which are as many as those of its values.
+fn cache_len(layer: &Layer, ring: usize, context: usize) -> (usize, usize) {
+    let slots = if layer.kind == LayerType::Sliding { ring } else { context };
+    (slots, slots * layer.heads.num_kv_heads * stride(layer.heads.head_dim))
+}
+
+/// Bytes of the keys and values of a conversation of up to `context` positions.
+pub fn cache_bytes(config: &Config, context: usize) -> u64 {
+    let (_, ring) = sizes(config, context);
+    config.layers.iter().map(|layer| cache_len(layer, ring, context).1 as u64 * 8).sum()
+}
+
 /// The memory and the plans of one conversation of up to `context` positions. `progress(done, total)` counts pipelines.
 ///
 /// # Errors
@@ -204,15 +222,12 @@ pub fn runtime(
     context: usize,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Runtime> {
-    let most_patches = config.vision.as_ref().map_or(0, |v| v.most_tokens.max(v.most_frame_tokens));
-    let chunk_rows = CHUNK_ROWS.max(most_patches).min(context.max(most_patches)).next_multiple_of(matmul::TILE_ROWS);
-    let ring = (config.sliding_window + chunk_rows + SPARE_PLACES).min(context.next_multiple_of(4));
+    let (chunk_rows, ring) = sizes(config, context);
     let caches = config
         .layers
         .iter()
         .map(|layer| {
-            let slots = if layer.kind == LayerType::Sliding { ring } else { context };
-            let len = slots * layer.heads.num_kv_heads * stride(layer.heads.head_dim);
+            let (slots, len) = cache_len(layer, ring, context);
             Ok(Cache { slots, k: gpu.array("key cache", len)?, v: gpu.array("value cache", len)? })
         })
         .collect::<Result<Vec<_>>>()?;

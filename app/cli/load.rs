@@ -1,0 +1,156 @@
+//! From the options of a command to an open adapter and a loaded model.
+
+use super::failure::Usage;
+use super::output::Output;
+use super::sampling::at_least_one;
+use anyhow::Result;
+use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
+use percept::models::{LoadOptions, Model};
+use percept::session::{Session, SessionOptions};
+use percept::weights::Fields;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which model, where, and how much of a conversation it keeps.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Model and adapter")]
+pub struct LoadArgs {
+    /// A checkpoint folder as published (config.json, tokenizer.json, model.safetensors), or one of these files.
+    #[arg(long, short, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Tokens that the conversation may hold; 8192 or the model's limit if not given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub context: Option<usize>,
+    /// A system message: who the model is and how it should answer.
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Let the model think before it answers, if it can; thoughts are dimmed, on standard error.
+    #[arg(long)]
+    pub think: bool,
+}
+
+/// Which adapter.
+#[derive(Clone, Default, clap::Args)]
+pub struct AdapterArgs {
+    /// A backend (vulkan, metal, dx12, gl), part of an adapter's name, or its number in `percept doctor`.
+    #[arg(long, value_name = "A")]
+    pub adapter: Option<String>,
+}
+
+impl AdapterArgs {
+    /// What the engine calls it.
+    pub fn choice(&self) -> AdapterChoice {
+        // Every text is a choice.
+        self.adapter.as_deref().map_or(AdapterChoice::Best, |text| text.parse().unwrap_or_default())
+    }
+
+    /// Opens it, and says so if it is slow and nobody asked for it.
+    ///
+    /// # Errors
+    /// As [`AdapterArgs::open_quietly`].
+    pub fn open(&self, output: &Output) -> Result<Arc<Gpu>> {
+        let gpu = self.open_quietly()?;
+        if self.adapter.is_none() && gpu.capabilities().software {
+            output.note(&format!(
+                "{} computes on the CPU, so it takes its time; `percept doctor` tells how to get a GPU to work",
+                gpu.adapter().title()
+            ));
+        }
+        Ok(gpu)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`]; a name that no adapter has is a mistake of usage.
+    pub fn open_quietly(&self) -> Result<Arc<Gpu>> {
+        let options = GpuOptions { adapter: self.choice(), ..GpuOptions::default() };
+        Gpu::open(&options).map_err(|error| match error {
+            percept::Error::NoAdapter { .. } if self.adapter.is_some() && !adapters().is_empty() => {
+                anyhow::Error::new(Usage(error.to_string()))
+            }
+            other => other.into(),
+        })
+    }
+}
+
+impl LoadArgs {
+    /// Opens the adapter and loads the model.
+    ///
+    /// # Errors
+    /// Whatever is wrong with either.
+    pub fn load(&self, output: &Output) -> Result<Arc<Model>> {
+        let folder = self.folder(output)?;
+        let gpu = self.adapter.open(output)?;
+        load(&gpu, &folder, output)
+    }
+
+    /// The folder of the model.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn folder(&self, output: &Output) -> Result<PathBuf> {
+        match &self.model {
+            Some(path) => existing(path, "a checkpoint folder"),
+            None => default_model(output),
+        }
+    }
+
+    /// A conversation as asked for.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn session(&self, model: &Arc<Model>, system: Option<&str>, output: &Output) -> Result<Session> {
+        let options = SessionOptions { context: self.context, system: system.map(Into::into), thinking: self.think };
+        let loading = output.loading("");
+        Ok(Session::new(model, &options, &|progress| loading.tell(progress))?)
+    }
+}
+
+/// Loads a checkpoint to an open adapter.
+///
+/// # Errors
+/// As [`Model::load`].
+pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>> {
+    let name = folder.display().to_string();
+    let loading = output.loading(&name);
+    let options = LoadOptions { progress: &|progress| loading.tell(progress) };
+    Ok(Arc::new(Model::load(gpu, folder, &options)?))
+}
+
+/// The model that is used when none is named: the small checkpoint of the tests, until there is an embedded one.
+fn default_model(output: &Output) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
+    if !folder.join("config.json").exists() {
+        let problem =
+            "no model: name a checkpoint folder with --model DIR (config.json, tokenizer.json, model.safetensors)";
+        return Err(Usage(problem.into()).into());
+    }
+    output
+        .note("no --model given: this is the small test model; its weights are random and its words mean nothing yet");
+    Ok(folder)
+}
+
+/// The path, if something is there.
+///
+/// # Errors
+/// A sentence naming it.
+pub fn existing(path: &Path, what: &str) -> Result<PathBuf> {
+    match path.metadata() {
+        Ok(_) => Ok(path.into()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(Usage(format!("{} does not exist; expected {what}", path.display())).into())
+        }
+        Err(e) => Err(Usage(format!("cannot read {}: {e}; expected {what}", path.display())).into()),
+    }
+}
+
+/// Seconds of sound that the model's publisher documents as its most, if they do.
+pub fn documented_sound_s(model: &Model) -> Option<f64> {
+    let sound = model.config().sound.as_ref()?;
+    let processor = Fields::open(&model.folder().join("processor_config.json")).ok()?;
+    let tokens = processor.optional_usize("audio_seq_length", 1..1 << 24).ok()??;
+    Some((tokens * sound.frame_samples) as f64 / f64::from(sound.sample_rate))
+}

@@ -1,0 +1,40 @@
+//! The commands, one file each, and what they share.
+
+mod answer;
+mod ask;
+mod chat;
+mod doctor;
+pub mod failure;
+mod interrupt;
+mod load;
+mod models;
+pub mod output;
+mod parts;
+mod sampling;
+mod trace;
+
+use output::{Output, TalkArgs};
+
+/// What can be done.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    Ask(ask::AskArgs),
+    Chat(chat::ChatArgs),
+    Models(models::ModelsArgs),
+    Doctor(doctor::DoctorArgs),
+    Trace(trace::TraceArgs),
+}
+
+impl Command {
+    /// Carries it out.
+    pub fn run(self, talk: &TalkArgs) -> anyhow::Result<()> {
+        let output = Output::new(talk);
+        match self {
+            Command::Ask(args) => ask::run(&args, &output),
+            Command::Chat(args) => chat::run(&args, &output),
+            Command::Models(args) => models::run(&args, &output),
+            Command::Doctor(args) => doctor::run(&args, &output),
+            Command::Trace(args) => trace::run(&args, &output),
+        }
+    }
+}

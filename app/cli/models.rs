@@ -1,0 +1,248 @@
+//! `percept models`: what checkpoints are, without loading them.
+
+use super::load::{AdapterArgs, existing};
+use super::output::Output;
+use anyhow::Result;
+use indicatif::{DecimalBytes, HumanCount};
+use percept::gpu::Gpu;
+use percept::models::gemma4_unified::{Config, LayerType, cache_bytes};
+use percept::text::{Template, Tokenizer};
+use percept::weights::Checkpoint;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Look at models.
+#[derive(clap::Args)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    command: ModelsCommand,
+}
+
+#[derive(clap::Subcommand)]
+enum ModelsCommand {
+    Show(ShowArgs),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  percept models show gemma-4-12b-it
+  percept models show gemma-4-12b-it --adapter vulkan --json";
+
+/// Tell what a checkpoint is and what it needs, without loading it.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+struct ShowArgs {
+    /// The checkpoint folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// Whatever is wrong with the checkpoint.
+pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
+    let ModelsCommand::Show(args) = &args.command;
+    let checkpoint = Checkpoint::open(&existing(&args.folder, "a checkpoint folder")?)?;
+    let family = percept::models::family(&checkpoint)?;
+    let config = Config::read(&checkpoint)?;
+    let shown = Shown {
+        family,
+        tokenizer: Tokenizer::open(checkpoint.folder())?,
+        template: Template::open(checkpoint.folder())?,
+        // A machine without an adapter can look at models too.
+        gpu: match args.adapter.adapter {
+            Some(_) => Some(args.adapter.open_quietly()?),
+            None => args.adapter.open_quietly().ok(),
+        },
+        checkpoint: &checkpoint,
+        config: &config,
+    };
+    if args.json {
+        output.json(&shown.json())?;
+    } else {
+        output.write(&shown.text())?;
+    }
+    config.check(&checkpoint)?;
+    Ok(())
+}
+
+struct Shown<'a> {
+    checkpoint: &'a Checkpoint,
+    family: &'a str,
+    config: &'a Config,
+    tokenizer: Tokenizer,
+    template: Option<Template>,
+    gpu: Option<Arc<Gpu>>,
+}
+
+impl Shown<'_> {
+    fn parameters(&self) -> u64 {
+        self.checkpoint.tensors().map(|tensor| tensor.len() as u64).sum()
+    }
+
+    fn layers(&self, kind: LayerType) -> usize {
+        self.config.layers.iter().filter(|layer| layer.kind == kind).count()
+    }
+
+    /// Bytes by number format.
+    fn formats(&self) -> BTreeMap<&'static str, u64> {
+        let mut bytes = BTreeMap::new();
+        for tensor in self.checkpoint.tensors() {
+            *bytes.entry(tensor.dtype.name()).or_default() += tensor.data.len() as u64;
+        }
+        bytes
+    }
+
+    fn senses(&self) -> Vec<&'static str> {
+        let mut senses = vec!["text"];
+        if self.config.vision.is_some() {
+            senses.extend(["pictures", "video"]);
+        }
+        if self.config.sound.is_some() {
+            senses.push("sound");
+        }
+        senses
+    }
+
+    /// Bytes that each further 1,000 tokens of a conversation take.
+    fn bytes_per_1000(&self) -> u64 {
+        // Longer than any window, so that only what grows is left.
+        let long = 1 << 26;
+        cache_bytes(self.config, long + 1000) - cache_bytes(self.config, long)
+    }
+
+    fn usual_context(&self) -> usize {
+        percept::session::DEFAULT_CONTEXT.min(self.config.max_position_embeddings)
+    }
+
+    /// Bytes and name of the largest tensor.
+    fn largest(&self) -> (u64, &str) {
+        self.checkpoint.tensors().map(|t| (t.data.len() as u64, t.name)).max().unwrap_or_default()
+    }
+
+    /// How many bindings the largest tensor needs on the adapter.
+    fn bindings(&self, gpu: &Gpu) -> u64 {
+        self.largest().0.div_ceil(gpu.capabilities().storage_binding_bytes).max(1)
+    }
+
+    fn text(&self) -> String {
+        let Shown { config, checkpoint, .. } = self;
+        let total = checkpoint.total_bytes();
+        let mut lines = vec![checkpoint.folder().display().to_string()];
+        let mut line = |name: &str, value: String| lines.push(format!("  {name:<13} {value}"));
+        line("architecture", self.family.into());
+        line("parameters", HumanCount(self.parameters()).to_string());
+        let shares = self
+            .formats()
+            .into_iter()
+            .map(|(name, bytes)| format!("{name} {:.1} %", bytes as f64 / total.max(1) as f64 * 100.0));
+        line("formats", shares.collect::<Vec<_>>().join(", "));
+        let (sliding, full) = (self.layers(LayerType::Sliding), self.layers(LayerType::Full));
+        line(
+            "layers",
+            format!(
+                "{}: {full} see everything before, {sliding} a window of {}",
+                config.layers.len(),
+                config.sliding_window
+            ),
+        );
+        line("hidden size", format!("{}, gated layers of {}", config.hidden_size, config.intermediate_size));
+        line("context", format!("{} tokens at most", HumanCount(config.max_position_embeddings as u64)));
+        let special = self.tokenizer.all_special_tokens().len();
+        line(
+            "tokenizer",
+            format!(
+                "{} tokens, {special} of them special; the weights have room for {}",
+                self.tokenizer.vocab_size(),
+                config.vocab_size
+            ),
+        );
+        line(
+            "template",
+            match &self.template {
+                Some(template) => template.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                None => "none; a conversation needs chat_template.jinja".into(),
+            },
+        );
+        line("senses", self.senses().join(", "));
+        if let Some(vision) = &config.vision {
+            line(
+                "pictures",
+                format!("up to {} tokens each, one for {1} × {1} pixels", vision.most_tokens, vision.token_px),
+            );
+            line("video", format!("up to {} frames of {} tokens", vision.most_frames, vision.most_frame_tokens));
+        }
+        if let Some(sound) = &config.sound {
+            let ms = sound.frame_samples as f64 * 1e3 / f64::from(sound.sample_rate);
+            line("sound", format!("{} Hz, a token for {ms:.0} ms", sound.sample_rate));
+        }
+        let context = self.usual_context();
+        let cache = cache_bytes(config, context);
+        line(
+            "memory",
+            format!(
+                "{} of weights, {} for a conversation of {} tokens; each further 1,000 take {}",
+                DecimalBytes(total),
+                DecimalBytes(cache),
+                HumanCount(context as u64),
+                DecimalBytes(self.bytes_per_1000())
+            ),
+        );
+        line(
+            "adapter",
+            match &self.gpu {
+                None => "none was found; see `percept doctor`".into(),
+                Some(gpu) => format!(
+                    "{}: needs {} of its memory (how much it has is not told to programs); the largest tensor, {}, takes {} of its \
+                 bindings of {}",
+                    gpu.adapter().title(),
+                    DecimalBytes(total + cache),
+                    DecimalBytes(self.largest().0),
+                    self.bindings(gpu),
+                    DecimalBytes(gpu.capabilities().storage_binding_bytes)
+                ),
+            },
+        );
+        lines.join("\n") + "\n"
+    }
+
+    fn json(&self) -> Value {
+        let Shown { config, checkpoint, .. } = self;
+        let (largest_bytes, largest) = self.largest();
+        json!({
+            "folder": checkpoint.folder(),
+            "architecture": self.family,
+            "parameters": self.parameters(),
+            "formats": self.formats(),
+            "num_hidden_layers": config.layers.len(),
+            "full_layers": self.layers(LayerType::Full),
+            "sliding_layers": self.layers(LayerType::Sliding),
+            "sliding_window": config.sliding_window,
+            "hidden_size": config.hidden_size,
+            "intermediate_size": config.intermediate_size,
+            "max_position_embeddings": config.max_position_embeddings,
+            "vocab_size": config.vocab_size,
+            "tokenizer_size": self.tokenizer.vocab_size(),
+            "template": self.template.as_ref().map(|template| template.path()),
+            "senses": self.senses(),
+            "weight_bytes": checkpoint.total_bytes(),
+            "context": self.usual_context(),
+            "cache_bytes": cache_bytes(config, self.usual_context()),
+            "cache_bytes_per_1000_tokens": self.bytes_per_1000(),
+            "largest_tensor": {"name": largest, "bytes": largest_bytes},
+            "adapter": self.gpu.as_ref().map(|gpu| json!({
+                "title": gpu.adapter().title(),
+                "storage_binding_bytes": gpu.capabilities().storage_binding_bytes,
+                "bindings_of_largest_tensor": self.bindings(gpu),
+            })),
+        })
+    }
+}

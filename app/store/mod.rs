@@ -1,0 +1,15 @@
+//! What is kept on disk for a person: conversations and the history of lines.
+
+pub mod conversations;
+
+use std::path::PathBuf;
+
+/// Where conversations are written as they happen.
+pub fn conversations_dir() -> Option<PathBuf> {
+    Some(dirs::data_dir()?.join("percept/conversations"))
+}
+
+/// Where settings and the history of lines are.
+pub fn config_dir() -> Option<PathBuf> {
+    Some(dirs::config_dir()?.join("percept"))
+}

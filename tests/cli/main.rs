@@ -1,0 +1,10 @@
+//! The real program: what it says, where, and with which exit code.
+
+mod ask;
+mod bad_input;
+mod chat;
+mod doctor;
+mod help;
+mod models;
+mod support;
+mod trace;

@@ -29,6 +29,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    quiet_display_loaders();
     let arguments = Arguments::parse();
     let outcome = log_to_stderr(&arguments.talk).and_then(|()| match arguments.command {
         Some(command) => command.run(&arguments.talk),
@@ -41,6 +42,15 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: {}", failure::sentence(&error));
     }
     ExitCode::from(code)
+}
+
+/// Drivers ask for a display while adapters are listed; without this variable, on a server or in a container, a library of
+/// theirs then prints an error of its own that means nothing to us.
+fn quiet_display_loaders() {
+    if cfg!(unix) && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
+    }
 }
 
 fn without_command() -> anyhow::Result<()> {

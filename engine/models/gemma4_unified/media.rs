@@ -39,8 +39,12 @@ impl Config {
             let run = patches(vision, &frame.image, vision.most_frame_tokens, RunKind::Video, self.media_ids.video)?;
             segments.extend(framed(run, self.media_ids.image_ends, token));
         }
-        if let (Some(audio), Some(sound)) = (&video.audio, &self.sound) {
-            segments.extend(framed(frames(sound, audio, self.media_ids.audio)?, self.media_ids.audio_ends, token));
+        match (&video.audio, &self.sound) {
+            (Some(audio), Some(sound)) => {
+                segments.extend(framed(frames(sound, audio, self.media_ids.audio)?, self.media_ids.audio_ends, token));
+            }
+            (Some(_), None) => tracing::warn!("this model does not hear: the sound of the video is left out"),
+            (None, _) => {}
         }
         Ok(segments)
     }

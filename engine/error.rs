@@ -2,6 +2,7 @@
 //!
 //! A variant carries facts; its message says what, where, what was expected and found, and what to do next.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Result of the library.
@@ -238,9 +239,18 @@ impl Error {
     /// Whether the input or the machine is at fault.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Blame::Input,
-            Error::Io { .. }
-            | Error::Length { .. }
+            // Whoever cannot read a file named the wrong one; whoever cannot write has a disk that is full or not theirs.
+            Error::Io { doing: "write", .. } => Blame::Machine,
+            Error::Io { source, .. } => match source.kind() {
+                ErrorKind::NotFound
+                | ErrorKind::PermissionDenied
+                | ErrorKind::IsADirectory
+                | ErrorKind::NotADirectory
+                | ErrorKind::InvalidFilename
+                | ErrorKind::InvalidInput => Blame::Input,
+                _ => Blame::Machine,
+            },
+            Error::Length { .. }
             | Error::NoAdapter { .. }
             | Error::Adapter { .. }
             | Error::OutOfMemory { .. }

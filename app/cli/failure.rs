@@ -23,23 +23,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             return 2;
         }
         if let Some(error) = cause.downcast_ref::<Error>() {
-            return match error {
-                Error::Io { doing, source, .. } if *doing != "write" && is_input(source.kind()) => 2,
-                other if other.blame() == Blame::Input => 2,
-                _ => 1,
-            };
+            return if error.blame() == Blame::Input { 2 } else { 1 };
         }
         if cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
             return 0;
         }
     }
     1
-}
-
-/// Whether the person named the wrong file, rather than the disk having failed.
-fn is_input(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
-    matches!(kind, NotFound | PermissionDenied | IsADirectory | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 /// Whether nothing is left to be said.

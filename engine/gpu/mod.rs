@@ -25,6 +25,8 @@ pub struct GpuOptions {
     pub adapter: AdapterChoice,
     /// Bytes that this process may hold on the adapter; `None` leaves it to the driver.
     pub memory_limit_bytes: Option<u64>,
+    /// Bytes of the largest binding, if less than the adapter's own limit: how weights are split there.
+    pub binding_limit_bytes: Option<u64>,
 }
 
 /// An open adapter: device, queue, compiled pipelines and the accounts of what was made on it.
@@ -79,8 +81,12 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`] if none fits, [`Error::Adapter`] if it does not open or lacks storage buffers.
     pub fn open(options: &GpuOptions) -> Result<Arc<Gpu>> {
-        let (summary, adapter) = adapter::choose(&options.adapter)?;
+        let (mut summary, adapter) = adapter::choose(&options.adapter)?;
         let (device, queue) = adapter::open_device(&summary, &adapter)?;
+        if let Some(limit) = options.binding_limit_bytes {
+            let has = &mut summary.capabilities;
+            has.storage_binding_bytes = has.storage_binding_bytes.min(limit);
+        }
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let lost = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {

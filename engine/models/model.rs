@@ -107,10 +107,11 @@ impl Model {
         let config = gemma4_unified::Config::read(&checkpoint)?;
         let folder = checkpoint.folder().to_path_buf();
         let tokenizer = Tokenizer::open(&folder)?;
+        check_ids(fields, &config, &tokenizer)?;
         let template = Template::open(&folder)?;
         let defaults = match checkpoint.optional_json("generation_config.json")? {
             Some(generation) => Defaults::read(&generation)?,
-            None => Defaults::read(fields)?,
+            None => Defaults::read(&fields.object("text_config")?)?,
         };
         let progress = |done, total| (options.progress)(Progress::Weights { done, total });
         let before = gpu.held_bytes();
@@ -189,6 +190,29 @@ impl Model {
         let runtime = gemma4_unified::runtime(&self.config, &self.weights, &self.gpu, context, &compiled)?;
         self.gpu.save_pipelines();
         Ok(runtime)
+    }
+}
+
+/// Every id that a prompt can hold must have a row in the embedding; only placeholders need none.
+fn check_ids(fields: &Fields, config: &gemma4_unified::Config, tokenizer: &Tokenizer) -> Result<()> {
+    let words = config.vocab_size;
+    let greatest = tokenizer.greatest_id();
+    if greatest as usize >= words {
+        let problem =
+            format!("is {words}, but tokenizer.json has a token with id {greatest}; they are of different models");
+        return Err(fields.error("text_config.vocab_size", problem));
+    }
+    let ids = &config.media_ids;
+    let needed = [
+        ("text_config.pad_token_id", config.pad_token_id, true),
+        ("boi_token_id", ids.image_ends[0], config.vision.is_some()),
+        ("eoi_token_id", ids.image_ends[1], config.vision.is_some()),
+        ("boa_token_id", ids.audio_ends[0], config.sound.is_some()),
+        ("eoa_token_index", ids.audio_ends[1], config.sound.is_some()),
+    ];
+    match needed.iter().find(|(_, id, used)| *used && *id as usize >= words) {
+        Some((name, id, _)) => Err(fields.error(name, format!("is {id}, beyond the {words} words of the vocabulary"))),
+        None => Ok(()),
     }
 }
 

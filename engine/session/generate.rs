@@ -210,7 +210,10 @@ impl Session {
         let mut seen = vec![0u32; inputs.seen.len()];
         // Placeholders of pictures and sound are words like others here, as in the reference.
         for id in self.log.ids() {
-            seen[*id as usize / 32] |= 1 << (id % 32);
+            // A placeholder may lie beyond the vocabulary.
+            if let Some(word) = seen.get_mut(*id as usize / 32) {
+                *word |= 1 << (id % 32);
+            }
         }
         gpu.write(&inputs.seen, 0, &seen);
         gpu.write(&inputs.sampling, 0, &generation.sampling().words());

@@ -149,6 +149,11 @@ impl Tokenizer {
         self.shared.special_ids.contains_key(&id)
     }
 
+    /// The greatest id of a token.
+    pub fn greatest_id(&self) -> u32 {
+        self.shared.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    }
+
     /// Every special token, as it is spelled.
     pub fn all_special_tokens(&self) -> Vec<String> {
         self.shared.special_ids.values().cloned().collect()

@@ -99,6 +99,25 @@ fn sound_heard_in_snippets_is_the_same_as_in_one_piece() {
 }
 
 #[test]
+fn sound_can_be_taken_back_in_its_middle() {
+    let sound = sound();
+    let (first, second) = sound.samples.split_at(5000);
+    let mut turned = session(600);
+    turned.hear(first).unwrap();
+    let mark = turned.mark();
+    turned.hear(&second[..3000]).unwrap();
+    turned.push("No, wait.".into()).unwrap();
+    turned.rollback(&mark).unwrap();
+    turned.hear(second).unwrap();
+    turned.push("What do you hear?".into()).unwrap();
+    let mut straight = session(600);
+    straight.push(Part::Media(Media::Audio(sound))).unwrap();
+    straight.push("What do you hear?".into()).unwrap();
+    assert_eq!(turned.ids(), straight.ids());
+    assert_eq!(answer(&mut turned, &greedy(12)).0, answer(&mut straight, &greedy(12)).0);
+}
+
+#[test]
 fn sound_at_another_rate_is_resampled() {
     let sound = sound().resampled(48_000).unwrap();
     let seconds = sound.duration_s();

@@ -83,7 +83,7 @@ fn recorded_prompts_and_ids() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 11);
+    assert_eq!(cases, 12);
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub struct Mark {
     len: usize,
     transcript: Transcript,
     pending: Option<u32>,
+    hearing: Option<Vec<f32>>,
 }
 
 /// Stops an answer from another thread.
@@ -168,8 +169,8 @@ impl Session {
     /// # Errors
     /// [`Error::Context`] if it does not fit; whatever is wrong with the part. The conversation is then as before.
     pub fn push(&mut self, part: Part) -> Result<()> {
-        let before = self.mark();
         self.hear_end()?;
+        let before = self.mark();
         let read = self.push_parts(part);
         self.restore_on_error(before, read)
     }
@@ -210,9 +211,8 @@ impl Session {
         if self.hearing.is_none() {
             let before = self.mark();
             self.transcript.push("audio", "");
-            let opened = self.open_sound(ids.audio);
+            let opened = self.open_sound(ids.audio, ids.audio_ends[0]);
             self.restore_on_error(before, opened)?;
-            self.prefill(&[Piece::Tokens(vec![ids.audio_ends[0]])])?;
             self.hearing = Some(Vec::new());
         }
         let Some(waiting) = &mut self.hearing else { return Ok(()) };
@@ -226,12 +226,13 @@ impl Session {
         self.prefill(&[self.model.config().sound_run(frames)])
     }
 
-    /// Reads what stands before the placeholder of a sound.
-    fn open_sound(&mut self, audio: u32) -> Result<()> {
+    /// Reads what stands before the placeholder of a sound, and the sound's begin.
+    fn open_sound(&mut self, audio: u32, begin: u32) -> Result<()> {
         let rendered = self.transcript.advance(self.model.template()?)?;
         let placeholder = self.model.tokenizer().token(audio).unwrap_or_default();
         let before = rendered.strip_suffix(placeholder.as_str()).unwrap_or(&rendered).to_string();
-        let pieces = self.model.pieces(&before, &[])?;
+        let mut pieces = self.model.pieces(&before, &[])?;
+        pieces.push(Piece::Tokens(vec![begin]));
         self.prefill(&pieces)
     }
 
@@ -248,7 +249,12 @@ impl Session {
 
     /// A place to come back to.
     pub fn mark(&self) -> Mark {
-        Mark { len: self.log.len(), transcript: self.transcript.clone(), pending: self.pending }
+        Mark {
+            len: self.log.len(),
+            transcript: self.transcript.clone(),
+            pending: self.pending,
+            hearing: self.hearing.clone(),
+        }
     }
 
     /// Back to a mark: what was read and said since is forgotten. Cheap unless the sliding layers have lost what they
@@ -257,7 +263,7 @@ impl Session {
     /// # Errors
     /// As [`Session::push`], if it has to be read again.
     pub fn rollback(&mut self, mark: &Mark) -> Result<()> {
-        self.hearing = None;
+        self.hearing = mark.hearing.clone();
         self.transcript = mark.transcript.clone();
         self.pending = mark.pending;
         self.shorten(mark.len)

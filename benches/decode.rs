@@ -19,7 +19,8 @@ fn decode(criterion: &mut Criterion) {
     let greedy = Generation { stop_ids: Vec::new(), ..Generation::greedy(model.defaults()) };
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(1));
-    for len in [0, 512, 2048].into_iter().filter(|len| len + 512 < session.context()) {
+    let context = session.context();
+    for len in [0, 512, 2048].into_iter().filter(|len| len + 512 < context) {
         let empty = session.mark();
         while session.len() < len {
             session.push("weather ".repeat(((len - session.len()) / 8).clamp(1, 64)).as_str().into()).unwrap();

@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, clippy::todo)]
 
+pub mod bench;
 pub mod error;
 #[doc(hidden)]
 pub mod gpu;
@@ -10,6 +11,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod media;
 pub mod models;
+pub mod self_test;
 pub mod session;
 #[doc(hidden)]
 pub mod text;

@@ -191,8 +191,12 @@ fn twin_of<'a>(shader: &str, twins: &BTreeSet<&'a str>) -> Option<&'a str> {
     twins.iter().filter(begins).max_by_key(|twin| twin.len()).copied()
 }
 
+/// Files of engine/kernels/ that serve the twins.
+const NO_TWINS: &[&str] = &["case"];
+
 fn pairs(twins: &[File], shaders: &[File], tests: &[File]) -> Vec<String> {
-    let (names, tested) = (stems(twins), stems(tests));
+    let (mut names, tested) = (stems(twins), stems(tests));
+    names.retain(|name| !NO_TWINS.contains(name));
     let text = |all: &[File], end: &str| all.iter().find(|f| f.path.ends_with(end)).map_or("", |f| &f.text).to_string();
     let (list, main) = (text(twins, "/mod.rs"), text(tests, "/main.rs"));
     let declared = |text: &str, name: &str| {
@@ -206,6 +210,12 @@ fn pairs(twins: &[File], shaders: &[File], tests: &[File]) -> Vec<String> {
     for twin in names {
         if !declared(&list, twin) {
             complaints.push(format!("engine/kernels/{twin}.rs: no line in engine/kernels/mod.rs"));
+        }
+        if !text(twins, &format!("/{twin}.rs")).contains("pub fn cases() -> Vec<Case>") {
+            complaints.push(format!("engine/kernels/{twin}.rs: no cases() for self-test and benches"));
+        }
+        if !list.contains(&format!("{twin}::cases()")) {
+            complaints.push(format!("engine/kernels/{twin}.rs: its cases stand not in those of engine/kernels/mod.rs"));
         }
         if !served.contains(twin) {
             complaints.push(format!("engine/kernels/{twin}.rs: no shader bears its name"));
@@ -228,12 +238,20 @@ fn shaders_twins_and_tests_come_in_pairs() {
     check(pairs(&files("engine/kernels", &["rs"]), &shaders, &files("tests/kernels", &["rs"])));
 
     let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-    let twins = [file("engine/kernels/mod.rs", "pub mod rope;\nmod matmul;\n"), file("engine/kernels/rope.rs", "")];
+    let list = "pub mod rope;\nmod matmul;\nfn cases() { rope::cases() }\n";
+    let cases = "pub fn cases() -> Vec<Case> {}";
+    let twins = [file("engine/kernels/mod.rs", list), file("engine/kernels/rope.rs", cases)];
     let tests = [file("tests/kernels/main.rs", "mod rope;\n"), file("tests/kernels/rope.rs", "")];
     let shader = [file("shaders/rope_f16.wgsl", "")];
     assert_eq!(pairs(&twins, &shader, &tests), Vec::<String>::new());
     assert_eq!(pairs(&twins, &[file("shaders/ropes.wgsl", "")], &tests).len(), 2);
-    assert_eq!(pairs(&twins[1..], &shader, &tests).len(), 1);
+    assert_eq!(pairs(&twins[1..], &shader, &tests).len(), 2);
+    assert_eq!(
+        pairs(&[file("engine/kernels/mod.rs", list), file("engine/kernels/rope.rs", "")], &shader, &tests).len(),
+        1
+    );
+    let bare = file("engine/kernels/mod.rs", "pub mod rope;\n");
+    assert_eq!(pairs(&[bare, file("engine/kernels/rope.rs", cases)], &shader, &tests).len(), 1);
     assert_eq!(pairs(&twins, &shader, &tests[..1]).len(), 1);
     assert_eq!(pairs(&twins, &shader, &tests[1..]).len(), 1);
 }

@@ -5,7 +5,8 @@ use super::load::AdapterArgs;
 use super::output::Output;
 use anyhow::Result;
 use indicatif::BinaryBytes;
-use percept::gpu::{AdapterSummary, Capabilities, adapters};
+use percept::gpu::{AdapterSummary, Capabilities, Gpu, adapters};
+use percept::self_test;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   percept doctor
   percept doctor --adapter gl      the verdict for another adapter than the default one
+  percept doctor --self-test       every kernel against its reference, on this adapter
   percept doctor --json            for scripts and reports
 
 Ends with exit code 1 if there is no adapter that models can run on.";
@@ -24,6 +26,9 @@ Ends with exit code 1 if there is no adapter that models can run on.";
 pub struct DoctorArgs {
     #[command(flatten)]
     adapter: AdapterArgs,
+    /// Compare every kernel, in every variant that the adapter has, with its reference on the CPU.
+    #[arg(long)]
+    self_test: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -36,7 +41,12 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs, output: &Output) -> Result<()> {
     let list = adapters();
     let opened = args.adapter.open_quietly();
+    let tested = match &opened {
+        Ok(gpu) if args.self_test => Some(self_test(gpu, output)?),
+        _ => None,
+    };
     let report = Report {
+        tested,
         chosen: opened.as_ref().ok().map(|gpu| gpu.adapter().clone()),
         trouble: opened.as_ref().err().map(sentence),
         asked: args.adapter.adapter.is_some(),
@@ -50,6 +60,24 @@ pub fn run(args: &DoctorArgs, output: &Output) -> Result<()> {
         output.write(&report.text())?;
     }
     opened.map(|_| ())
+}
+
+/// Runs the self-test, a line on standard error for each kernel that is wrong.
+fn self_test(gpu: &Gpu, output: &Output) -> Result<self_test::Report> {
+    output.note("checking every kernel on this adapter");
+    let report = self_test::run(gpu, &mut |outcome| {
+        if !outcome.is_right() {
+            output.note(&format!(
+                "{} ({}, {}) is wrong by {:.1e}, {:.0e} is allowed",
+                outcome.kernel,
+                outcome.shape,
+                outcome.variant.name(),
+                outcome.error,
+                outcome.allowed
+            ));
+        }
+    })?;
+    Ok(report)
 }
 
 /// A folder that things are kept in.
@@ -102,6 +130,7 @@ struct Report {
     asked: bool,
     ffmpeg: Result<String, String>,
     folders: Vec<Folder>,
+    tested: Option<self_test::Report>,
 }
 
 impl Report {
@@ -133,6 +162,8 @@ impl Report {
             Verdict { feature, outcome }
         };
         let yes = |has: bool| has.then(String::new);
+        // A feature with which kernels were found wrong is as good as missing.
+        let unsound = self.tested.as_ref().map(|tested| tested.unsound).unwrap_or_default();
         vec![
             Verdict { feature: "text", outcome: runs().map_err(|_| self.trouble.clone().unwrap_or_default()) },
             Verdict { feature: "pictures", outcome: runs().map(|_| "PNG, JPEG, WebP, GIF".into()) },
@@ -140,12 +171,12 @@ impl Report {
             Verdict { feature: "video files", outcome: runs().and_then(|_| self.ffmpeg.clone()) },
             optional(
                 "f16",
-                &|can| yes(can.f16),
+                &|can| yes(can.f16 && !unsound.f16),
                 "not needed: weights in 16 bits are unpacked by other means, which is slower; a newer driver may bring it",
             ),
             optional(
                 "subgroups",
-                &|can| can.subgroup.map(|(least, most)| lanes(least, most)),
+                &|can| can.subgroup.filter(|_| !unsound.subgroup).map(|(least, most)| lanes(least, most)),
                 "not needed: other shaders are used, which are slower; a newer driver, or --adapter vulkan, may bring them",
             ),
             optional("timestamps", &|can| yes(can.timestamps), "not needed: measurements are coarser without"),
@@ -179,6 +210,10 @@ impl Report {
                 Some(trouble) => format!("cannot be written ({trouble}): free or allow it, or nothing is kept there"),
             };
             lines.push(format!("  {what:<16}  {path}: {state}"));
+        }
+        if let Some(tested) = &self.tested {
+            lines.extend([String::new(), "Self-test".into()]);
+            lines.push(format!("  {}", tested_in_words(tested)));
         }
         lines.extend([String::new(), "Verdict".into()]);
         for Verdict { feature, outcome } in self.verdicts() {
@@ -215,9 +250,42 @@ impl Report {
             "problem": self.trouble,
             "ffmpeg": self.ffmpeg.as_ref().ok(),
             "folders": folders,
+            "self_test": self.tested.as_ref().map(tested_json),
             "verdicts": verdicts,
         })
     }
+}
+
+/// How many checks, and the one that came closest to what is allowed.
+fn tested_in_words(tested: &self_test::Report) -> String {
+    let seconds: f64 = tested.outcomes.iter().map(|outcome| outcome.time.as_secs_f64()).sum();
+    let wrong = tested.outcomes.iter().filter(|outcome| !outcome.is_right()).count();
+    let closest = tested.outcomes.iter().max_by(|a, b| (a.error / a.allowed).total_cmp(&(b.error / b.allowed)));
+    let closest = closest.map_or(String::new(), |o| {
+        format!(
+            "; nearest to its limit: {} ({}, {}) with {:.1e} of {:.0e}",
+            o.kernel,
+            o.shape,
+            o.variant.name(),
+            o.error,
+            o.allowed
+        )
+    });
+    format!("{} checks in {seconds:.1} s, {wrong} wrong{closest}", tested.outcomes.len())
+}
+
+fn tested_json(tested: &self_test::Report) -> Value {
+    let outcomes: Vec<Value> = tested
+        .outcomes
+        .iter()
+        .map(|o| {
+            json!({
+                "kernel": o.kernel, "shape": o.shape, "variant": o.variant.name(),
+                "error": o.error, "allowed": o.allowed, "right": o.is_right(),
+            })
+        })
+        .collect();
+    json!({"outcomes": outcomes, "unused": {"subgroup": tested.unsound.subgroup, "f16": tested.unsound.f16}})
 }
 
 fn lanes(least: u32, most: u32) -> String {

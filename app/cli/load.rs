@@ -6,6 +6,7 @@ use super::sampling::at_least_one;
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::models::{LoadOptions, Model};
+use percept::self_test;
 use percept::session::{Session, SessionOptions};
 use percept::weights::Fields;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,7 @@ impl LoadArgs {
     pub fn load(&self, output: &Output) -> Result<Arc<Model>> {
         let folder = self.folder(output)?;
         let gpu = self.adapter.open(output)?;
+        check(&gpu, output)?;
         load(&gpu, &folder, output)
     }
 
@@ -107,6 +109,22 @@ impl LoadArgs {
         let loading = output.loading("");
         Ok(Session::new(model, &options, &|progress| loading.tell(progress))?)
     }
+}
+
+/// The quick self-test, the first time that this adapter and driver are seen.
+///
+/// # Errors
+/// If the adapter computes wrongly even without optional features.
+pub fn check(gpu: &Gpu, output: &Output) -> Result<()> {
+    let verdict = self_test::ensure(gpu)?;
+    if !verdict.remembered {
+        let seconds = verdict.time.as_secs_f64();
+        output.note(&format!("checked the kernels on this adapter, once for this driver ({seconds:.1} s)"));
+    }
+    for finding in &verdict.findings {
+        output.note(&format!("not used on this adapter, since it computes wrongly: {finding}"));
+    }
+    Ok(())
 }
 
 /// Loads a checkpoint to an open adapter.

@@ -15,7 +15,7 @@ pub use readback::TokenReader;
 
 use crate::error::{Error, Result};
 use pipeline::Pipelines;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a [`Gpu`] is opened.
@@ -39,6 +39,16 @@ pub struct Gpu {
     held: Arc<AtomicU64>,
     memory_limit_bytes: Option<u64>,
     counters: Counters,
+    unsound: [AtomicBool; 2],
+}
+
+/// Features with which the self-test found wrong numbers on an adapter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsound {
+    /// Subgroup operations.
+    pub subgroup: bool,
+    /// 16-bit floats in shaders.
+    pub f16: bool,
 }
 
 /// What went wrong outside of any call: kept until the next check.
@@ -109,6 +119,7 @@ impl Gpu {
             held: Arc::default(),
             memory_limit_bytes: options.memory_limit_bytes,
             counters: Counters::default(),
+            unsound: Default::default(),
         }))
     }
 
@@ -120,6 +131,18 @@ impl Gpu {
     /// What the adapter can do.
     pub fn capabilities(&self) -> &Capabilities {
         &self.summary.capabilities
+    }
+
+    /// What of it is not to be used, because it computes wrong numbers.
+    pub fn unsound(&self) -> Unsound {
+        let [subgroup, f16] = &self.unsound;
+        Unsound { subgroup: subgroup.load(Ordering::Relaxed), f16: f16.load(Ordering::Relaxed) }
+    }
+
+    /// Says what is not to be used from now on; plans that are there already stay as they are.
+    pub fn set_unsound(&self, unsound: Unsound) {
+        self.unsound[0].store(unsound.subgroup, Ordering::Relaxed);
+        self.unsound[1].store(unsound.f16, Ordering::Relaxed);
     }
 
     /// Bytes of buffers held at this moment.

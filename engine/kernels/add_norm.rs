@@ -3,6 +3,7 @@
 //!
 //! Gemma's norms on both sides of a branch (Gemma 2 report, §2); `scale` is the layer scalar. Shader: `shaders/add_norm.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::{rms_norm, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -71,4 +72,28 @@ pub fn reference(x: &[f32], y: &[f32], weight: &[f32], next: &[f32], eps: f32, s
     let x: Vec<f32> = x.iter().zip(&branch).map(sum).collect();
     let h = rms_norm::reference(&x, next, eps);
     (x, h)
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("add_norm", size, format!("{rows} × {width}"), move |gpu| {
+            let [before, branch, w, next] = [(1, rows), (2, rows), (3, 1), (4, 1)].map(|(s, n)| noise(s, n * width));
+            let (x, y) = (upload(gpu, "x", &before, width)?, upload(gpu, "y", &branch, width)?);
+            let (weight, next_weight) = (gpu.array_of("weight", &w)?, gpu.array_of("next_weight", &next)?);
+            let h = gpu.array("h", rows * stride(width))?;
+            let old = before.clone();
+            let both = move || reference(&before, &branch, &w, &next, 1e-6, 0.8);
+            let new = both.clone();
+            let outputs = vec![
+                Output::in_place(&x, width, 2e-6, move |i| old[i], move || new().0),
+                Output::rows(&h, width, 3e-6, move || both().1),
+            ];
+            Ok(Prepared::new(rows, outputs, move |plan, _| {
+                let arrays = Arrays { y: &y, weight: &weight, next_weight: &next_weight, x: &x, h: &h };
+                record(plan, width, 1e-6, 0.8, rows, &arrays)
+            }))
+        })
+    };
+    vec![case(Size::Odd, 3, 129), case(Size::Real, 1, 3840), case(Size::Real, 512, 3840)]
 }

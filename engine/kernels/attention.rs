@@ -5,6 +5,7 @@
 //! decode step the cache is split over workgroups and merged after (Dao et al. 2023, Flash-Decoding). Floor: keys and
 //! values in reach, once for four queries. Shaders: `shaders/attention.wgsl`, `shaders/attention_merge.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::{norm_rope::Heads, stride};
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -207,4 +208,71 @@ pub fn reference(heads: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
         out.extend(sums.iter().map(|sum| (sum / total) as f32));
     }
     out
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, v_from_k: false };
+    let everything = Reach { window: None, sees_ends: false };
+    let window = |window| Reach { window: Some(window), sees_ends: false };
+    vec![
+        case(Size::Odd, heads(5, 1, 38), everything, 3, 300),
+        case(Size::Odd, heads(6, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
+        case(Size::Odd, heads(6, 2, 38), everything, 1, 600),
+        case(Size::Real, heads(16, 8, 256), window(1024), 1, 2047),
+        case(Size::Real, heads(16, 8, 512), everything, 1, 511),
+        case(Size::Real, heads(16, 8, 512), everything, 1, 2047),
+        case(Size::Real, heads(16, 8, 256), window(1024), 128, 896),
+    ]
+}
+
+/// `rows` rows after `position` positions; one row as a decode step has it, in parts and merged.
+fn case(size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) -> Case {
+    let Heads { num_heads, num_kv_heads: kv, head_dim: dim, .. } = heads;
+    let limit = reach.window.map_or(String::new(), |w| format!(", window {w}"));
+    let shape = format!("{num_heads}/{kv} heads of {dim}, {rows} at {position}{limit}");
+    Case::new("attention", size, shape, move |gpu| {
+        let slots = position + rows;
+        let queries = noise(1, rows * num_heads * dim);
+        // Scores of the same size whatever the head.
+        let keys: Vec<f32> = noise(2, slots * kv * dim).iter().map(|v| v * 6.0 / (dim as f32).sqrt()).collect();
+        let values = noise(3, slots * kv * dim);
+        let q = upload(gpu, "q", &queries, dim)?;
+        let (k_cache, v_cache) = (upload(gpu, "k_cache", &keys, dim)?, upload(gpu, "v_cache", &values, dim)?);
+        let step = gpu.array_of("step", &[position as u32, rows as u32])?;
+        let last = position + rows - 1;
+        let ends = gpu.array_of("ends", &vec![last as u32; rows])?;
+        let partial = gpu.array("partial", partial_len(&heads))?;
+        let out = gpu.array("out", rows * stride(num_heads * dim))?;
+        let seen = move |row: usize| {
+            let own = position + row;
+            let end = if reach.sees_ends { last + 1 } else { own + 1 };
+            reach.window.map_or(0, |w| (own + 1).saturating_sub(w))..end
+        };
+        let expected = move || {
+            let of = |all: &[f32], row| all[seen(row).start * kv * dim..seen(row).end * kv * dim].to_vec();
+            let row = |(row, q): (usize, &[f32])| reference(&heads, q, &of(&keys, row), &of(&values, row));
+            queries.chunks_exact(num_heads * dim).enumerate().flat_map(row).collect()
+        };
+        let outputs = vec![Output::rows(&out, num_heads * dim, 5e-6, expected)];
+        // Keys and values in reach of any row once; a score and a share of the sum for each row and position.
+        let bytes = 2 * (seen(rows - 1).end - seen(0).start) * kv * dim * 4;
+        let flops = (0..rows).map(|row| seen(row).len()).sum::<usize>() * num_heads * dim * 4;
+        let prepared = Prepared::new(rows, outputs, move |plan, _| {
+            let arrays = Arrays {
+                q: &q,
+                k_cache: &k_cache,
+                v_cache: &v_cache,
+                step: &step,
+                ends: &ends,
+                partial: &partial,
+                out: &out,
+            };
+            match rows {
+                1 => record_split(plan, &heads, reach, slots, &arrays),
+                _ => record(plan, &heads, reach, slots, rows, &arrays),
+            }
+        });
+        Ok(prepared.and(bytes, flops))
+    })
 }

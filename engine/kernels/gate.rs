@@ -3,6 +3,7 @@
 //! GEGLU of Shazeer 2020, eq. 6, with the approximation of Hendrycks & Gimpel 2016, section 2. Floor: three values an
 //! output. Shader: `shaders/gate.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -67,4 +68,18 @@ pub fn reference(gate_up: &[f32], intermediate_size: usize) -> Vec<f32> {
 
 fn gelu_tanh(v: f64) -> f64 {
     0.5 * v * (1.0 + (std::f64::consts::FRAC_2_PI.sqrt() * (v + 0.044715 * v.powi(3))).tanh())
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("gate", size, format!("{rows} × {width}"), move |gpu| {
+            let values: Vec<f32> = noise(1, rows * 2 * width).iter().map(|v| 6.0 * v).collect();
+            let gate_up = upload(gpu, "gate_up", &values, 2 * width)?;
+            let y = gpu.array("y", rows * stride(width))?;
+            let outputs = vec![Output::rows(&y, width, 2e-6, move || reference(&values, width))];
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, rows, &gate_up, &y)))
+        })
+    };
+    vec![case(Size::Odd, 3, 513), case(Size::Real, 1, 15_360), case(Size::Real, 256, 15_360)]
 }

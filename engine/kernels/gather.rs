@@ -2,6 +2,7 @@
 //!
 //! Floor: the rows, once in and once out. Shader: `shaders/gather.wgsl`, once for each block of the table.
 
+use super::case::{self, Case, Output, Prepared, Size, noise, picks};
 use super::{Format, Matrix, Variant, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
@@ -119,4 +120,37 @@ pub fn record(
 pub fn reference(table: &[f32], width: usize, ids: &[u32], scale: f32, aliases: Aliases) -> Vec<f32> {
     let row = |id: &u32| &table[aliases.resolve(*id) as usize * width..][..width];
     ids.iter().flat_map(|id| row(id).iter().map(|v| (f64::from(*v) * f64::from(scale)) as f32)).collect()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, format: Format, words: usize, width: usize, block_rows: usize, rows: usize| {
+        let shape = format!("{} {words} × {width}, {rows} rows", format.name());
+        Case::new("gather", size, shape, move |gpu| {
+            let values = case::rounded(format, &noise(1, words * width));
+            let table = case::matrix(gpu, format, &values, width, block_rows)?;
+            let mut ids = picks(2, rows, words);
+            ids[0] = words as u32 - 1;
+            let aliases = Aliases { ids: [ids[0], 7, u32::MAX], read_as: 3 };
+            let on_gpu = gpu.array_of("ids", &ids)?;
+            let y = gpu.array("y", rows * stride(width))?;
+            // Of a large table only the rows that are read are kept.
+            let mut kept: Vec<u32> = ids.iter().map(|id| aliases.resolve(*id)).collect();
+            kept.dedup();
+            let small: Vec<f32> =
+                kept.iter().flat_map(|id| &values[*id as usize * width..][..width]).copied().collect();
+            let places: Vec<u32> = ids
+                .iter()
+                .map(|id| kept.iter().position(|k| *k == aliases.resolve(*id)).unwrap_or_default() as u32)
+                .collect();
+            let expected = move || reference(&small, width, &places, 61.97, Aliases::NONE);
+            let outputs = vec![Output::rows(&y, width, 1e-7, expected)];
+            Ok(Prepared::new(rows, outputs, move |plan, variant| {
+                record(plan, variant, &table, 61.97, aliases, rows, &on_gpu, &y)
+            }))
+        })
+    };
+    let mut all: Vec<Case> = Format::ALL.iter().map(|format| case(Size::Odd, *format, 50, 257, 19, 7)).collect();
+    all.extend([1, 512].map(|rows| case(Size::Real, Format::Bf16, 16_384, 3840, 16_384, rows)));
+    all
 }

@@ -4,6 +4,7 @@
 //! bias of the projection before, so that one pass does both. Floor: the rows, once in and once out.
 //! Shader: `shaders/layer_norm.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -73,4 +74,22 @@ pub fn reference(x: &[f32], x_bias: &[f32], weight: &[f32], bias: &[f32], eps: f
         }
     }
     y
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("layer_norm", size, format!("{rows} × {width}"), move |gpu| {
+            let values = noise(1, rows * width);
+            let [b, w, c] = [2, 3, 4].map(|seed| noise(seed, width));
+            let x = upload(gpu, "x", &values, width)?;
+            let (x_bias, weight) = (gpu.array_of("x_bias", &b)?, gpu.array_of("weight", &w)?);
+            let (bias, y) = (gpu.array_of("bias", &c)?, gpu.array("y", rows * stride(width))?);
+            let outputs = vec![Output::rows(&y, width, 3e-6, move || reference(&values, &b, &w, &c, 1e-5))];
+            Ok(Prepared::new(rows, outputs, move |plan, _| {
+                record(plan, width, 1e-5, rows, &x, &x_bias, &weight, &bias, &y)
+            }))
+        })
+    };
+    vec![case(Size::Odd, 3, 129), case(Size::Real, 256, 6912)]
 }

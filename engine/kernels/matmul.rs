@@ -4,6 +4,7 @@
 //! width` operations, and the bytes of the matrix once for 32 rows. Shaders: `shaders/matmul.wgsl`,
 //! `shaders/matmul_wide.wgsl`.
 
+use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Format, Matrix, Variant, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
@@ -86,4 +87,26 @@ pub fn record(
 /// The same on the CPU in f64: `x` holds rows of `width` values, `weight` too; the result rows of `weight`'s count.
 pub fn reference(weight: &[f32], width: usize, x: &[f32]) -> Vec<f32> {
     x.chunks_exact(width).flat_map(|row| matvec::reference(weight, row)).collect()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, format: Format, rows: usize, outputs: usize, width: usize, block_rows: usize| {
+        let shape = format!("{} {outputs} × {width}, {rows} rows", format.name());
+        Case::new("matmul", size, shape, move |gpu| {
+            let weight = case::matrix(gpu, format, &noise(1, outputs * width), width, block_rows)?;
+            let values = noise(2, rows * width);
+            let capacity = rows.next_multiple_of(TILE_ROWS);
+            let x = gpu.array("x", capacity * stride(width))?;
+            gpu.write(&x, 0, &case::spread(&values, width));
+            let y = gpu.array("y", capacity * stride(outputs))?;
+            let expected = move || reference(&case::rounded(format, &noise(1, outputs * width)), width, &values);
+            let results = vec![Output::rows(&y, outputs, 2e-6, expected)];
+            Ok(Prepared::new(rows, results, move |plan, variant| record(plan, variant, &weight, rows, &x, &y)))
+        })
+    };
+    let mut all: Vec<Case> = Format::ALL.iter().map(|format| case(Size::Odd, *format, 33, 67, 129, 40)).collect();
+    all.extend(Format::ALL.map(|format| case(Size::Real, format, 128, 4096, 3840, 4096)));
+    all.push(case(Size::Real, Format::Bf16, 32, 15_360, 3840, 15_360));
+    all
 }

@@ -3,6 +3,7 @@
 //! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`,
 //! `shaders/matvec_wide.wgsl`.
 
+use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Format, Matrix, Variant, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Shader};
@@ -86,4 +87,23 @@ pub fn record(
 pub fn reference(weight: &[f32], x: &[f32]) -> Vec<f32> {
     let dot = |row: &[f32]| row.iter().zip(x).map(|(w, v)| f64::from(*w) * f64::from(*v)).sum::<f64>() as f32;
     weight.chunks_exact(x.len()).map(dot).collect()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, format: Format, outputs: usize, width: usize, block_rows: usize| {
+        Case::new("matvec", size, format!("{} {outputs} × {width}", format.name()), move |gpu| {
+            let weight = case::matrix(gpu, format, &noise(1, outputs * width), width, block_rows)?;
+            let values = noise(2, width);
+            let (x, y) = (case::upload(gpu, "x", &values, width)?, gpu.array("y", stride(outputs))?);
+            let expected = move || reference(&case::rounded(format, &noise(1, outputs * width)), &values);
+            let results = vec![Output::rows(&y, outputs, 2e-6, expected)];
+            Ok(Prepared::new(1, results, move |plan, variant| record(plan, variant, &weight, &x, &y)))
+        })
+    };
+    let mut all: Vec<Case> = Format::ALL.iter().map(|format| case(Size::Odd, *format, 101, 257, 40)).collect();
+    all.push(case(Size::Real, Format::F32, 8192, 3840, 8192));
+    all.push(case(Size::Real, Format::F16, 15_360, 3840, 15_360));
+    all.extend([(4096, 3840), (15_360, 3840), (3840, 15_360)].map(|(n, k)| case(Size::Real, Format::Bf16, n, k, n)));
+    all
 }

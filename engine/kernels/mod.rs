@@ -2,20 +2,24 @@
 
 pub mod add_norm;
 pub mod attention;
+pub mod case;
 pub mod gate;
 pub mod gather;
 pub mod layer_norm;
 pub mod matmul;
 pub mod matvec;
+pub mod multiply_add;
 pub mod norm_rope;
 pub mod patch_position;
 pub mod rms_norm;
 pub mod sample;
 pub mod scatter;
 pub mod softcap;
+pub mod stream_read;
 pub mod take_row;
 
 pub use crate::weights::{Block, Format, Matrix, stride};
+pub use case::{Case, Checked, Prepared, Size};
 
 use crate::gpu::Gpu;
 
@@ -31,13 +35,25 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// Everything that the adapter has.
+    /// Everything that the adapter has and that the self-test did not find wrong on it.
     pub fn best(gpu: &Gpu) -> Variant {
-        let has = gpu.capabilities();
+        let (has, unsound) = (gpu.capabilities(), gpu.unsound());
         // A subgroup of less than 4 lanes would need more room for partial sums than the shader has. Software adapters
         // compute a row in one lane faster than they add across lanes.
         let subgroup = has.subgroup.is_some_and(|(least, _)| least >= 4) && !has.software;
-        Variant { subgroup, f16: has.f16, wide: has.software }
+        Variant { subgroup: subgroup && !unsound.subgroup, f16: has.f16 && !unsound.f16, wide: has.software }
+    }
+
+    /// What it needs, for reports.
+    pub fn name(self) -> &'static str {
+        match (self.wide, self.subgroup, self.f16) {
+            (true, _, false) => "wide",
+            (true, _, true) => "wide, f16",
+            (false, false, false) => "baseline",
+            (false, true, false) => "subgroup",
+            (false, false, true) => "f16",
+            (false, true, true) => "subgroup, f16",
+        }
     }
 
     /// Every variant that runs on the adapter, the baseline first.
@@ -56,4 +72,29 @@ impl Variant {
         }
         all
     }
+}
+
+/// The cases of every twin.
+pub fn cases() -> Vec<Case> {
+    [
+        add_norm::cases(),
+        attention::cases(),
+        gate::cases(),
+        gather::cases(),
+        layer_norm::cases(),
+        matmul::cases(),
+        matvec::cases(),
+        multiply_add::cases(),
+        norm_rope::cases(),
+        patch_position::cases(),
+        rms_norm::cases(),
+        sample::cases(),
+        scatter::cases(),
+        softcap::cases(),
+        stream_read::cases(),
+        take_row::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -5,6 +5,7 @@
 //! normalised without weight and not turned; layers with shared K = V take them from the projected keys before norm
 //! and rotary. Shader: `shaders/norm_rope.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::{rms_norm, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -166,4 +167,60 @@ pub fn reference(
     let q = turned(part(0, heads.num_heads), &norms[..dim]);
     let k = turned(keys, &norms[dim..2 * dim]);
     (q, k, rms_norm::reference(values, &vec![1.0; dim], eps))
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, heads: Heads, pairs: usize, rows: usize| {
+        let Heads { num_heads, num_kv_heads: kv, head_dim: dim, .. } = heads;
+        Case::new("norm_rope", size, format!("{num_heads}/{kv} heads of {dim}, {rows} rows"), move |gpu| {
+            // The ring begins anew at this position, so that its places are in the order of the rows.
+            let position = 2 * rows;
+            let turns: Vec<[f32; 2]> = (0..position + rows)
+                .flat_map(|p| angles(p, &frequencies(100.0, dim, pairs)).collect::<Vec<_>>())
+                .collect();
+            let (projected, weights) = (noise(1, rows * heads.qkv_width()), noise(2, 2 * dim));
+            let qkv = upload(gpu, "qkv", &projected, heads.qkv_width())?;
+            let (norms, angles) = (gpu.array_of("norms", &weights)?, gpu.array_of("angles", &turns)?);
+            let step = gpu.array_of("step", &[position as u32])?;
+            let q = gpu.array("q", rows * num_heads * stride(dim))?;
+            let [k_cache, v_cache] =
+                [gpu.array("k_cache", rows * kv * stride(dim))?, gpu.array("v_cache", rows * kv * stride(dim))?];
+            let all = move || {
+                let mut parts = (Vec::new(), Vec::new(), Vec::new());
+                for (row, qkv) in projected.chunks_exact(heads.qkv_width()).enumerate() {
+                    let (q, k, v) = reference(&heads, qkv, &weights, &turns[(position + row) * pairs..][..pairs], 1e-6);
+                    parts.0.extend(q);
+                    parts.1.extend(k);
+                    parts.2.extend(v);
+                }
+                parts
+            };
+            let (for_k, for_v) = (all.clone(), all.clone());
+            let outputs = vec![
+                Output::rows(&q, dim, 3e-6, move || all().0),
+                Output::rows(&k_cache, dim, 3e-6, move || for_k().1),
+                Output::rows(&v_cache, dim, 3e-6, move || for_v().2),
+            ];
+            Ok(Prepared::new(rows, outputs, move |plan, _| {
+                let arrays = Arrays {
+                    qkv: &qkv,
+                    norms: &norms,
+                    angles: &angles,
+                    step: &step,
+                    q: &q,
+                    k_cache: &k_cache,
+                    v_cache: &v_cache,
+                };
+                record(plan, &heads, rows, pairs, 1e-6, rows, &arrays)
+            }))
+        })
+    };
+    let heads = |num_heads, num_kv_heads, head_dim, v_from_k| Heads { num_heads, num_kv_heads, head_dim, v_from_k };
+    vec![
+        case(Size::Odd, heads(6, 3, 38, false), 11, 3),
+        case(Size::Odd, heads(3, 1, 66, true), 33, 2),
+        case(Size::Real, heads(16, 8, 256, false), 128, 1),
+        case(Size::Real, heads(16, 8, 256, false), 128, 256),
+    ]
 }

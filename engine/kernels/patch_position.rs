@@ -3,6 +3,7 @@
 //! The factorised position embedding of NaViT (Dehghani et al. 2023, section 2.1). Floor: the rows, once in and once
 //! out. Shader: `shaders/patch_position.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, picks, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -59,4 +60,21 @@ pub fn reference(x: &[f32], places: &[[u32; 2]], table: &[f32], width: usize) ->
         }
     }
     y
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize, positions: usize| {
+        Case::new("patch_position", size, format!("{rows} × {width}"), move |gpu| {
+            let (before, values) = (noise(1, rows * width), noise(2, positions * 2 * width));
+            let pairs: Vec<[u32; 2]> = picks(3, 2 * rows, positions).chunks_exact(2).map(|p| [p[0], p[1]]).collect();
+            let (places, table) = (gpu.array_of("places", pairs.as_flattened())?, gpu.array_of("table", &values)?);
+            let x = upload(gpu, "x", &before, width)?;
+            let old = before.clone();
+            let expected = move || reference(&before, &pairs, &values, width);
+            let outputs = vec![Output::in_place(&x, width, 5e-7, move |i| old[i], expected)];
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, positions, rows, &places, &table, &x)))
+        })
+    };
+    vec![case(Size::Odd, 5, 129, 9), case(Size::Real, 256, 3840, 1024)]
 }

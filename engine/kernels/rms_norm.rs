@@ -2,6 +2,7 @@
 //!
 //! Zhang & Sennrich 2019, eq. 4. Shader: `shaders/rms_norm.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -56,4 +57,18 @@ pub fn reference(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
             row.iter().zip(weight).map(move |(v, w)| (f64::from(*v) * scale * f64::from(*w)) as f32)
         })
         .collect()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("rms_norm", size, format!("{rows} × {width}"), move |gpu| {
+            let (values, weights) = (noise(1, rows * width), noise(2, width));
+            let (x, weight) = (upload(gpu, "x", &values, width)?, gpu.array_of("weight", &weights)?);
+            let y = gpu.array("y", rows * stride(width))?;
+            let outputs = vec![Output::rows(&y, width, 2e-6, move || reference(&values, &weights, 1e-6))];
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, 1e-6, rows, &x, &weight, &y)))
+        })
+    };
+    vec![case(Size::Odd, 3, 129), case(Size::Real, 1, 3840), case(Size::Real, 512, 3840)]
 }

@@ -14,6 +14,7 @@
 //! it reads them twice where `top_k` is 1 to 256, twice if nothing but the temperature or `min_p` is set, four times
 //! for another `top_k` or `top_p`, and twelve times at the worst. Shader: `shaders/sample.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, PlanBuilder};
 use crate::shaders;
@@ -189,4 +190,43 @@ pub fn reference(logits: &[f32], seen: &[u32], sampling: &Sampling, position: u3
     // Rounding may leave the sum a little below 1.
     let last = || probabilities.iter().rposition(|p| *p > 0.0);
     hit.or_else(last).map(|token| token as u32)
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, name: &str, vocab_size: usize, sampling: Sampling| {
+        Case::new("sample", size, format!("{vocab_size}, {name}"), move |gpu| {
+            // A few likely tokens above a broad floor, as language models give.
+            let values: Vec<f32> = noise(1, vocab_size).iter().map(|v| 12.0 * v * v * v).collect();
+            let mut occurred = vec![0u32; vocab_size.div_ceil(32)];
+            (0..vocab_size).step_by(77).for_each(|token| occurred[token / 32] |= 1 << (token % 32));
+            let position = 41;
+            let expected = reference(&values, &occurred, &sampling, position).unwrap_or_default();
+            let (logits, on_gpu) = (gpu.array_of("logits", &values)?, gpu.array_of("sampling", &sampling.words())?);
+            let seen = gpu.array_of("seen", &occurred)?;
+            let [step, ids, token] = [gpu.array("step", 1)?, gpu.array("ids", 1)?, gpu.array("token", 2)?];
+            let mut seen_after = occurred.clone();
+            seen_after[expected as usize / 32] |= 1 << (expected % 32);
+            let outputs = vec![
+                Output::exact(&token, vec![u32::MAX; 2], vec![expected, 0]),
+                Output::exact(&ids, vec![u32::MAX], vec![expected]),
+                Output::exact(&step, vec![position], vec![position + 1]),
+                Output::exact(&seen, occurred, seen_after),
+            ];
+            Ok(Prepared::new(1, outputs, move |plan, _| {
+                let arrays =
+                    Arrays { logits: &logits, sampling: &on_gpu, seen: &seen, step: &step, ids: &ids, token: &token };
+                record(plan, vocab_size, &arrays)
+            }))
+        })
+    };
+    let warm = Sampling { temperature: 1.0, seed_lo: 1, ..Sampling::GREEDY };
+    let usual = Sampling { top_k: 64, top_p: 0.95, ..warm };
+    vec![
+        case(Size::Odd, "greedy", 999, Sampling { repetition_penalty: 1.2, ..Sampling::GREEDY }),
+        case(Size::Odd, "temperature", 999, warm),
+        case(Size::Odd, "top-k 64, top-p 0.95", 999, usual),
+        case(Size::Real, "greedy", 262_144, Sampling::GREEDY),
+        case(Size::Real, "top-k 64, top-p 0.95", 262_144, usual),
+    ]
 }

@@ -2,6 +2,7 @@
 //!
 //! Floor: the rows, once in and once out. Shader: `shaders/scatter.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -48,4 +49,25 @@ pub fn reference(x: &[f32], width: usize, targets: &[u32], y: &mut [f32]) {
     for (row, target) in x.chunks_exact(width).zip(targets) {
         y[*target as usize * width..][..width].copy_from_slice(row);
     }
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("scatter", size, format!("{rows} × {width}"), move |gpu| {
+            let values = noise(1, rows * width);
+            let x = upload(gpu, "x", &values, width)?;
+            let y = gpu.array("y", rows * stride(width))?;
+            let order: Vec<u32> = (0..rows as u32).rev().collect();
+            let targets = gpu.array_of("targets", &order)?;
+            let expected = move || {
+                let mut moved = vec![0.0; rows * width];
+                reference(&values, width, &order, &mut moved);
+                moved
+            };
+            let outputs = vec![Output::rows(&y, width, 0.0, expected)];
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, rows, &x, &targets, &y)))
+        })
+    };
+    vec![case(Size::Odd, 5, 257), case(Size::Real, 256, 3840)]
 }

@@ -3,6 +3,7 @@
 //! Gemma Team 2024 (Gemma 2), section 2, "logit soft-capping". Floor: the values, once in and once out.
 //! Shader: `shaders/softcap.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, PlanBuilder};
 use crate::shaders;
@@ -43,4 +44,18 @@ pub fn record(plan: &mut PlanBuilder<'_>, len: usize, cap: f32, x: &Array<f32>) 
 pub fn reference(x: &[f32], cap: f32) -> Vec<f32> {
     let cap = f64::from(cap);
     x.iter().map(|v| (cap * (f64::from(*v) / cap).tanh()) as f32).collect()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, len: usize| {
+        Case::new("softcap", size, len.to_string(), move |gpu| {
+            let values: Vec<f32> = noise(1, len).iter().map(|v| 80.0 * v * v * v).collect();
+            let x = gpu.array_of("x", &values)?;
+            let old = values.clone();
+            let outputs = vec![Output::in_place(&x, len, 1e-6, move |i| old[i], move || reference(&values, 30.0))];
+            Ok(Prepared::new(1, outputs, move |plan, _| record(plan, len, 30.0, &x)))
+        })
+    };
+    vec![case(Size::Odd, 516), case(Size::Real, 262_144)]
 }

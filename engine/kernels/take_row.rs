@@ -2,6 +2,7 @@
 //!
 //! Shader: `shaders/take_row.wgsl`.
 
+use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, PlanBuilder};
@@ -44,4 +45,18 @@ pub fn record(
 /// The same on the CPU.
 pub fn reference(x: &[f32], width: usize, row: usize) -> Vec<f32> {
     x[row * width..(row + 1) * width].to_vec()
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, rows: usize, width: usize| {
+        Case::new("take_row", size, format!("1 of {rows} × {width}"), move |gpu| {
+            let values = noise(1, rows * width);
+            let (x, step) = (upload(gpu, "x", &values, width)?, gpu.array_of("step", &[7, 9, rows as u32 - 2])?);
+            let y = gpu.array("y", stride(width))?;
+            let outputs = vec![Output::rows(&y, width, 0.0, move || reference(&values, width, rows - 2))];
+            Ok(Prepared::new(1, outputs, move |plan, _| record(plan, width, rows, &x, &step, &y)))
+        })
+    };
+    vec![case(Size::Odd, 5, 129), case(Size::Real, 256, 3840)]
 }

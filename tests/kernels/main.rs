@@ -2,16 +2,19 @@
 
 mod add_norm;
 mod attention;
+mod cases;
 mod gate;
 mod gather;
 mod layer_norm;
 mod matmul;
 mod matvec;
+mod multiply_add;
 mod norm_rope;
 mod patch_position;
 mod rms_norm;
 mod sample;
 mod scatter;
 mod softcap;
+mod stream_read;
 mod support;
 mod take_row;

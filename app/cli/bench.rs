@@ -1,0 +1,129 @@
+//! `percept bench`: how fast this machine is, and how fast it could be.
+
+use super::failure::Usage;
+use super::load::{AdapterArgs, existing};
+use super::output::Output;
+use anyhow::Result;
+use percept::bench::Effort;
+use percept::bench::ceilings;
+use percept::bench::kernels::{self, is_named};
+use percept::bench::model::Loaded;
+use percept::bench::report::Report;
+use percept::kernels::{Size, cases};
+use percept::self_test;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  percept bench                        this adapter's ceilings, and every kernel beside them
+  percept bench MODEL                  loading, first token, prefill and decode of a model
+  percept bench --kernel matvec        one kernel; a part of its shape is a name too: --kernel bf16
+  percept bench MODEL --quick --json - few repeats, JSON instead of the table
+
+Shares are of ceilings measured on the same adapter in the same run. Close other programs first: what
+they take is missing in every number.";
+
+/// Measure how fast this machine is, and how fast it could be.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArgs {
+    /// A checkpoint folder to measure as a whole; without it, kernels are measured.
+    #[arg(value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// Only kernels of this name, or whose shape holds it: matvec, attention, bf16, …
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+    /// Write everything as JSON to a file, too, or with `-` to standard output instead of the table.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Few repeats: for a look, not for results that are kept.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// Whatever is wrong with the arguments, the adapter or the model.
+pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
+    let wanted = args.wanted()?;
+    let model = args.model.as_deref().map(|path| existing(path, "a checkpoint folder")).transpose()?;
+    args.check_json()?;
+    let effort = if args.quick { Effort::QUICK } else { Effort::WHOLE };
+    // The self-test compiles; what is cold for the measurements is an adapter that is opened after it.
+    let verdict = self_test::ensure(&*args.adapter.open(output)?)?;
+    verdict.findings.iter().for_each(|finding| output.note(&format!("not used, because it is wrong: {finding}")));
+    let started = Instant::now();
+    let gpu = args.adapter.open_quietly()?;
+    let open_s = started.elapsed().as_secs_f64();
+    gpu.set_unsound(verdict.unsound);
+
+    // What must be cold comes first.
+    let begun = match &model {
+        Some(path) => {
+            let name = path.display().to_string();
+            let loading = output.loading(&name);
+            let loaded = Loaded::new(&gpu, open_s, path, &|progress| loading.tell(progress))?;
+            Some(loaded.begin(&|progress| loading.tell(progress))?)
+        }
+        None => None,
+    };
+    output.note("measuring the adapter's ceilings");
+    let mut report = Report::new(gpu.adapter(), args.quick, ceilings::measure(&gpu, effort)?);
+    if let Some(begun) = begun {
+        let mut seen = |what: &str| output.note(&format!("measuring {what}"));
+        report.model = Some(begun.measure(effort, &report.ceilings, &mut seen)?);
+    }
+    if model.is_none() || args.kernel.is_some() {
+        let mut last = "";
+        let mut seen = |time: &kernels::KernelTime| {
+            if time.kernel != last {
+                output.note(&format!("measuring {}", time.kernel));
+            }
+            last = time.kernel;
+        };
+        report.kernels = kernels::measure(&gpu, effort, &report.ceilings, wanted, &mut seen)?;
+    }
+    let json = serde_json::to_string_pretty(&report)? + "\n";
+    match args.json.as_deref() {
+        Some(path) if path == Path::new("-") => output.write(&json),
+        Some(path) => {
+            std::fs::write(path, json).map_err(|e| Usage(format!("cannot write {}: {e}", path.display())))?;
+            output.write(&report.text())
+        }
+        None => output.write(&report.text()),
+    }
+}
+
+impl BenchArgs {
+    /// Which cases are asked for.
+    fn wanted(&self) -> Result<impl Fn(&percept::kernels::Case) -> bool> {
+        let name = self.kernel.clone();
+        let wanted = move |case: &percept::kernels::Case| name.as_deref().is_none_or(|name| is_named(case, name));
+        if !cases().iter().any(|case| case.size == Size::Real && wanted(case)) {
+            let mut known: Vec<&str> = cases().iter().map(|case| case.kernel).collect();
+            known.dedup();
+            let name = self.kernel.as_deref().unwrap_or_default();
+            return Err(Usage(format!("no kernel is called \"{name}\"; there are: {}", known.join(", "))).into());
+        }
+        Ok(wanted)
+    }
+
+    /// Before minutes are spent on numbers that cannot be kept.
+    fn check_json(&self) -> Result<()> {
+        let Some(path) = self.json.as_deref().filter(|path| *path != Path::new("-")) else { return Ok(()) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match () {
+            () if path.is_dir() => {
+                Err(Usage(format!("cannot write {}: it is a folder; name a file in it", path.display())).into())
+            }
+            () if !folder.is_dir() => {
+                Err(Usage(format!("cannot write {}: its folder does not exist", path.display())).into())
+            }
+            () => Ok(()),
+        }
+    }
+}

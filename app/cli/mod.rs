@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod bench;
 mod chat;
 mod doctor;
 pub mod failure;
@@ -22,6 +23,7 @@ pub enum Command {
     Chat(chat::ChatArgs),
     Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
     Trace(trace::TraceArgs),
 }
 
@@ -34,6 +36,7 @@ impl Command {
             Command::Chat(args) => chat::run(&args, &output),
             Command::Models(args) => models::run(&args, &output),
             Command::Doctor(args) => doctor::run(&args, &output),
+            Command::Bench(args) => bench::run(&args, &output),
             Command::Trace(args) => trace::run(&args, &output),
         }
     }

@@ -1,7 +1,7 @@
 //! `percept bench`: how fast this machine is, and how fast it could be.
 
 use super::failure::Usage;
-use super::load::{AdapterArgs, existing};
+use super::load::{self, AdapterArgs, existing};
 use super::output::Output;
 use anyhow::Result;
 use percept::bench::Effort;
@@ -10,7 +10,6 @@ use percept::bench::kernels::{self, is_named};
 use percept::bench::model::Loaded;
 use percept::bench::report::Report;
 use percept::kernels::{Size, cases};
-use percept::self_test;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -54,12 +53,15 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
     args.check_json()?;
     let effort = if args.quick { Effort::QUICK } else { Effort::WHOLE };
     // The self-test compiles; what is cold for the measurements is an adapter that is opened after it.
-    let verdict = self_test::ensure(&*args.adapter.open(output)?)?;
-    verdict.findings.iter().for_each(|finding| output.note(&format!("not used, because it is wrong: {finding}")));
+    let unsound = {
+        let gpu = args.adapter.open(output)?;
+        load::check(&gpu, output)?;
+        gpu.unsound()
+    };
     let started = Instant::now();
     let gpu = args.adapter.open_quietly()?;
     let open_s = started.elapsed().as_secs_f64();
-    gpu.set_unsound(verdict.unsound);
+    gpu.set_unsound(unsound);
 
     // What must be cold comes first.
     let begun = match &model {

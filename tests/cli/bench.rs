@@ -1,0 +1,39 @@
+//! `percept bench`, and the self-test that goes before it.
+
+use crate::support::{Home, MODEL};
+use serde_json::Value;
+
+#[test]
+fn a_kernel_is_measured_beside_the_adapters_ceilings() {
+    let home = Home::new();
+    let outcome = home.run(&["bench", "--kernel", "take_row", "--quick", "--json", "-", "--adapter", "0"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let ceilings = &report["ceilings"];
+    assert!(ceilings.as_object().is_some_and(|c| !c.is_empty()), "{report}");
+    let kernels = report["kernels"].as_array().unwrap();
+    assert!(!kernels.is_empty() && kernels.iter().all(|k| k["kernel"] == "take_row"), "{report}");
+    assert!(outcome.stderr.contains("checked the kernels on this adapter, once for this driver"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_unknown_kernel_is_told_with_those_there_are() {
+    let home = Home::new();
+    let outcome = home.run(&["bench", "--kernel", "warp_drive"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.contains("no kernel is called \"warp_drive\"; there are: add_norm"), "{}", outcome.stderr);
+}
+
+#[test]
+fn kernels_are_checked_once_for_an_adapter() {
+    let home = Home::new();
+    let ask = ["ask", "Hello", "--model", MODEL, "--max-tokens", "1", "--greedy", "--adapter", "0"];
+    let first = home.run(&ask);
+    assert!(first.stderr.contains("checked the kernels on this adapter, once for this driver"), "{}", first.stderr);
+    let second = home.run(&ask);
+    assert!(!second.stderr.contains("checked the kernels"), "{}", second.stderr);
+    assert_eq!(first.stdout, second.stdout);
+    let tested = home.run(&["doctor", "--self-test", "--adapter", "0"]);
+    assert_eq!(tested.code, Some(0), "{}", tested.stderr);
+    assert!(tested.stdout.contains(" checks in ") && tested.stdout.contains(", 0 wrong"), "{}", tested.stdout);
+}

@@ -21,8 +21,8 @@ Examples:
   percept bench --kernel matvec        one kernel; a part of its shape is a name too: --kernel bf16
   percept bench MODEL --quick --json - few repeats, JSON instead of the table
 
-Shares are of ceilings measured on the same adapter in the same run. Close other programs first: what
-they take is missing in every number.";
+Shares are of ceilings measured on the same adapter in the same run. Close other programs first:
+what they take is missing in every number.";
 
 /// Measure how fast this machine is, and how fast it could be.
 #[derive(clap::Args)]
@@ -55,6 +55,12 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
     let effort = if args.quick { Effort::QUICK } else { Effort::WHOLE };
     // The self-test compiles; what is cold for the measurements is an adapter that is opened after it.
     let verdict = self_test::ensure(&*args.adapter.open(output)?)?;
+    if !verdict.remembered {
+        output.note(&format!(
+            "checked the kernels on this adapter for the first time: {:.1} s",
+            verdict.time.as_secs_f64()
+        ));
+    }
     verdict.findings.iter().for_each(|finding| output.note(&format!("not used, because it is wrong: {finding}")));
     let started = Instant::now();
     let gpu = args.adapter.open_quietly()?;
@@ -85,7 +91,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
             }
             last = time.kernel;
         };
-        report.kernels = kernels::measure(&gpu, effort, &report.ceilings, wanted, &mut seen)?;
+        (report.kernels, report.skipped) = kernels::measure(&gpu, effort, &report.ceilings, wanted, &mut seen)?;
     }
     let json = serde_json::to_string_pretty(&report)? + "\n";
     match args.json.as_deref() {

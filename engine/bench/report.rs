@@ -32,6 +32,8 @@ pub struct Report {
     pub ceilings: Ceilings,
     /// Its kernels; data and pipelines warm.
     pub kernels: Vec<KernelTime>,
+    /// Kernels that were not measured, and why.
+    pub skipped: Vec<String>,
     /// A model on it.
     pub model: Option<ModelReport>,
 }
@@ -51,6 +53,7 @@ impl Report {
             quick,
             ceilings,
             kernels: Vec::new(),
+            skipped: Vec::new(),
             model: None,
         }
     }
@@ -74,6 +77,9 @@ impl Report {
         write_ceilings(out, &self.ceilings)?;
         if !self.kernels.is_empty() {
             write_kernels(out, &self.kernels)?;
+        }
+        for reason in &self.skipped {
+            writeln!(out, "  not measured    {reason}")?;
         }
         match &self.model {
             Some(model) => write_model(out, model),

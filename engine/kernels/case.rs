@@ -26,6 +26,7 @@ pub struct Case {
 }
 
 type Prepare = dyn Fn(&Gpu) -> Result<Prepared> + Send + Sync;
+type Compare = dyn Fn(&Gpu) -> Result<f64>;
 type Record = dyn Fn(&mut PlanBuilder<'_>, Variant) -> Result<()>;
 
 impl std::fmt::Debug for Case {
@@ -141,7 +142,7 @@ impl Prepared {
 pub struct Output {
     allowed: f64,
     reset: Box<dyn Fn(&Gpu)>,
-    error: Box<dyn Fn(&Gpu) -> Result<f64>>,
+    error: Box<Compare>,
 }
 
 impl Output {

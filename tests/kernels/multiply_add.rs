@@ -1,6 +1,5 @@
 use crate::support::*;
 use percept::kernels::multiply_add::{Params, record, reference};
-use proptest::prelude::*;
 
 #[test]
 fn reference_by_hand() {

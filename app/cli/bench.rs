@@ -7,7 +7,7 @@ use anyhow::Result;
 use percept::bench::Effort;
 use percept::bench::ceilings;
 use percept::bench::kernels::{self, is_named};
-use percept::bench::model::Loaded;
+use percept::bench::model::{Lens, Loaded};
 use percept::bench::report::Report;
 use percept::kernels::{Size, cases};
 use percept::self_test;
@@ -81,7 +81,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
     let mut report = Report::new(gpu.adapter(), args.quick, ceilings::measure(&gpu, effort)?);
     if let Some(begun) = begun {
         let mut seen = |what: &str| output.note(&format!("measuring {what}"));
-        report.model = Some(begun.measure(effort, &report.ceilings, &mut seen)?);
+        report.model = Some(begun.measure(effort, &report.ceilings, Lens::USUAL, &mut seen)?);
     }
     if model.is_none() || args.kernel.is_some() {
         let mut last = "";
@@ -109,7 +109,7 @@ impl BenchArgs {
     fn wanted(&self) -> Result<impl Fn(&percept::kernels::Case) -> bool> {
         let name = self.kernel.clone();
         let wanted = move |case: &percept::kernels::Case| name.as_deref().is_none_or(|name| is_named(case, name));
-        if !cases().iter().any(|case| case.size == Size::Real && wanted(case)) {
+        if !cases().iter().any(|case| case.size != Size::Odd && wanted(case)) {
             let mut known: Vec<&str> = cases().iter().map(|case| case.kernel).collect();
             known.dedup();
             let name = self.kernel.as_deref().unwrap_or_default();

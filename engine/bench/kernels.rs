@@ -15,9 +15,6 @@ use std::time::{Duration, Instant};
 /// Most times that a case is done in one replay, so that submitting it does not count.
 const MOST_IN_A_REPLAY: usize = 256;
 
-/// Operations that software adapters are not asked for: at what they reach, several seconds each time.
-const MOST_FLOPS_SOFTWARE: u64 = 600_000_000;
-
 /// What bounds a case by its floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -109,6 +106,15 @@ fn needs(plan: &Plan) -> Variant {
     Variant { subgroup: used.iter().any(|s| s.needs_subgroup), f16: used.iter().any(|s| s.needs_f16) }
 }
 
+/// Whether a case is to be timed on this adapter.
+pub fn is_for(gpu: &Gpu, case: &Case) -> bool {
+    match case.size {
+        Size::Odd => false,
+        Size::Real => true,
+        Size::Large => !gpu.capabilities().software,
+    }
+}
+
 /// Whether a case is asked for by `name`: a kernel, or a part of kernel and shape.
 pub fn is_named(case: &Case, name: &str) -> bool {
     case.kernel == name || format!("{} {}", case.kernel, case.shape).contains(name)
@@ -127,19 +133,17 @@ pub fn measure(
     seen: &mut dyn FnMut(&KernelTime),
 ) -> Result<(Vec<KernelTime>, Vec<String>)> {
     let (mut all, mut skipped) = (Vec::new(), Vec::new());
-    for case in cases().iter().filter(|case| case.size == Size::Real && wanted(case)) {
+    for case in cases().iter().filter(|case| case.size != Size::Odd && wanted(case)) {
+        if !is_for(gpu, case) {
+            skipped.push(format!("{} {}: takes software adapters too long", case.kernel, case.shape));
+            continue;
+        }
         let prepared = case.prepare(gpu)?;
         let best = Variant::best(gpu);
         let mut done: Vec<Vec<&str>> = Vec::new();
         for variant in std::iter::once(best).chain(Variant::all(gpu).into_iter().filter(|v| *v != best)) {
             let once = prepared.plan(gpu, variant, 1)?;
             let cost = prepared.summary(&once);
-            if gpu.capabilities().software && cost.flops > MOST_FLOPS_SOFTWARE {
-                let giga = cost.flops as f64 / 1e9;
-                skipped
-                    .push(format!("{} {}: {giga:.1} GFLOP take a software adapter too long", case.kernel, case.shape));
-                break;
-            }
             let shaders = once.shaders().collect();
             if done.contains(&shaders) {
                 continue;

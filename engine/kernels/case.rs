@@ -12,6 +12,8 @@ pub enum Size {
     Odd,
     /// Of Gemma 4 12B, weights cut to what one binding holds everywhere (128 MiB): for the benches.
     Real,
+    /// The same, but more operations than a software adapter does in about a second.
+    Large,
 }
 
 /// Work of one kernel; its inputs are made when it is prepared.

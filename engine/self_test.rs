@@ -114,8 +114,14 @@ pub fn ensure_cases(gpu: &Gpu, cases: &[Case], file: Option<&Path>) -> Result<Ve
     // Without a feature other shaders are used, which are not checked yet.
     while let Some(outcomes) = first_wrong(gpu, cases)? {
         let (found, before) = (judge(gpu, &outcomes)?, gpu.unsound());
-        findings.extend(outcomes.first().map(finding));
-        gpu.set_unsound(Unsound { subgroup: before.subgroup || found.subgroup, f16: before.f16 || found.f16 });
+        let Some(first) = outcomes.first() else { break };
+        findings.push(finding(first));
+        let now = Unsound { subgroup: before.subgroup || found.subgroup, f16: before.f16 || found.f16 };
+        if now == before {
+            // What is wrong uses none of the features that can be left out.
+            return Err(failure(gpu, first));
+        }
+        gpu.set_unsound(now);
     }
     let unsound = gpu.unsound();
     let verdict = Verdict { unsound, findings, remembered: false, time: started.elapsed() };
@@ -173,6 +179,15 @@ fn check(
     Ok(Some(outcome(prepared.check(gpu, &plan)?)))
 }
 
+fn failure(gpu: &Gpu, outcome: &Outcome) -> Error {
+    Error::SelfTest {
+        adapter: gpu.adapter().title(),
+        kernel: format!("{} ({})", outcome.kernel, outcome.shape),
+        error: outcome.error,
+        allowed: outcome.allowed,
+    }
+}
+
 /// The features that are to blame for what is wrong.
 fn judge(gpu: &Gpu, outcomes: &[Outcome]) -> Result<Unsound> {
     let mut unsound = Unsound::default();
@@ -180,12 +195,7 @@ fn judge(gpu: &Gpu, outcomes: &[Outcome]) -> Result<Unsound> {
     for outcome in &wrong {
         match outcome.variant {
             Variant { subgroup: false, f16: false } => {
-                return Err(Error::SelfTest {
-                    adapter: gpu.adapter().title(),
-                    kernel: format!("{} ({})", outcome.kernel, outcome.shape),
-                    error: outcome.error,
-                    allowed: outcome.allowed,
-                });
+                return Err(failure(gpu, outcome));
             }
             Variant { subgroup: true, f16: false } => unsound.subgroup = true,
             Variant { subgroup: false, f16: true } => unsound.f16 = true,

@@ -1,26 +1,23 @@
-//! `cargo bench --bench kernels -- NAME`: every case of a real size in every variant, on the adapter that
-//! `PERCEPT_ADAPTER` names (as `--adapter` of the program does), else the best. A case is prepared when it is asked for.
+//! `cargo bench --bench kernels -- NAME`: every case of a real size as the engine does it, on the adapter that
+//! `PERCEPT_ADAPTER` names (as `--adapter` of the program does), else the best. A case is prepared when it is asked for;
+//! `percept bench` compares it with the adapter's ceilings, and with its other variants.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use percept::bench::kernels::Timed;
+use percept::bench::kernels::{Timed, is_for};
 use percept::gpu::{Gpu, GpuOptions};
-use percept::kernels::{Size, Variant, cases};
+use percept::kernels::{Variant, cases};
 use std::cell::OnceCell;
 use std::time::Duration;
 
 fn kernels(criterion: &mut Criterion) {
     let adapter = std::env::var("PERCEPT_ADAPTER").map_or(Default::default(), |name| name.parse().unwrap());
     let gpu = Gpu::open(&GpuOptions { adapter, ..GpuOptions::default() }).unwrap();
-    for case in cases().iter().filter(|case| case.size == Size::Real) {
-        let mut group = criterion.benchmark_group(case.kernel);
-        for variant in Variant::all(&gpu) {
-            let timed = OnceCell::new();
-            group.bench_function(format!("{} {}", case.shape, variant.name()), |bencher| {
-                let timed = timed.get_or_init(|| Timed::new(&gpu, case, variant).unwrap());
-                bencher.iter_custom(|count| Duration::from_secs_f64(timed.seconds_of(&gpu, count).unwrap()));
-            });
-        }
-        group.finish();
+    for case in cases().iter().filter(|case| is_for(&gpu, case)) {
+        let timed = OnceCell::new();
+        criterion.bench_function(&format!("{} {}", case.kernel, case.shape), |bencher| {
+            let timed = timed.get_or_init(|| Timed::new(&gpu, case, Variant::best(&gpu)).unwrap());
+            bencher.iter_custom(|count| Duration::from_secs_f64(timed.seconds_of(&gpu, count).unwrap()));
+        });
     }
 }
 

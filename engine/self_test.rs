@@ -110,26 +110,39 @@ pub fn ensure_cases(gpu: &Gpu, cases: &[Case], file: Option<&Path>) -> Result<Ve
         return Ok(Verdict { unsound, findings, remembered: true, time: started.elapsed() });
     }
     gpu.set_unsound(Unsound::default());
-    let (mut unsound, mut findings) = (Unsound::default(), Vec::new());
+    let mut findings = Vec::new();
+    // Without a feature other shaders are used, which are not checked yet.
+    while let Some(outcomes) = first_wrong(gpu, cases)? {
+        let (found, before) = (judge(gpu, &outcomes)?, gpu.unsound());
+        let Some(first) = outcomes.first() else { break };
+        findings.push(finding(first));
+        let now = Unsound { subgroup: before.subgroup || found.subgroup, f16: before.f16 || found.f16 };
+        if now == before {
+            // What is wrong uses none of the features that can be left out.
+            return Err(failure(gpu, first));
+        }
+        gpu.set_unsound(now);
+    }
+    let unsound = gpu.unsound();
+    let verdict = Verdict { unsound, findings, remembered: false, time: started.elapsed() };
+    remember(gpu, file, &verdict);
+    Ok(verdict)
+}
+
+/// The first case that is wrong with what the engine would use, and then its variants one by one, so that the feature
+/// is found that is to blame. What was wrong once is wrong, whatever a second try gives.
+fn first_wrong(gpu: &Gpu, cases: &[Case]) -> Result<Option<Vec<Outcome>>> {
     for case in cases.iter().filter(|case| case.size == Size::Odd) {
         let prepared = case.prepare(gpu)?;
-        let Some(used) = check(gpu, case, &prepared, Variant::best(gpu), &mut Vec::new())? else { continue };
-        if used.is_right() {
-            continue;
-        }
-        // Which of the features it is. What was wrong once is wrong, whatever a second try gives.
-        findings.push(finding(&used));
+        let used = check(gpu, case, &prepared, Variant::best(gpu), &mut Vec::new())?;
+        let Some(used) = used.filter(|outcome| !outcome.is_right()) else { continue };
         let (mut outcomes, mut checked) = (vec![used], Vec::new());
         for variant in Variant::all(gpu) {
             outcomes.extend(check(gpu, case, &prepared, variant, &mut checked)?);
         }
-        let found = judge(gpu, &outcomes)?;
-        unsound = Unsound { subgroup: unsound.subgroup || found.subgroup, f16: unsound.f16 || found.f16 };
-        gpu.set_unsound(unsound);
+        return Ok(Some(outcomes));
     }
-    let verdict = Verdict { unsound, findings, remembered: false, time: started.elapsed() };
-    remember(gpu, file, &verdict);
-    Ok(verdict)
+    Ok(None)
 }
 
 /// `None` if the variant has no shader here that is not in `checked`.
@@ -166,6 +179,15 @@ fn check(
     Ok(Some(outcome(prepared.check(gpu, &plan)?)))
 }
 
+fn failure(gpu: &Gpu, outcome: &Outcome) -> Error {
+    Error::SelfTest {
+        adapter: gpu.adapter().title(),
+        kernel: format!("{} ({})", outcome.kernel, outcome.shape),
+        error: outcome.error,
+        allowed: outcome.allowed,
+    }
+}
+
 /// The features that are to blame for what is wrong.
 fn judge(gpu: &Gpu, outcomes: &[Outcome]) -> Result<Unsound> {
     let mut unsound = Unsound::default();
@@ -176,12 +198,7 @@ fn judge(gpu: &Gpu, outcomes: &[Outcome]) -> Result<Unsound> {
             // Only software adapters use it.
             (false, false) if wide && !gpu.capabilities().software => {}
             (false, false) => {
-                return Err(Error::SelfTest {
-                    adapter: gpu.adapter().title(),
-                    kernel: format!("{} ({})", outcome.kernel, outcome.shape),
-                    error: outcome.error,
-                    allowed: outcome.allowed,
-                });
+                return Err(failure(gpu, outcome));
             }
             (true, false) => unsound.subgroup = true,
             (false, true) => unsound.f16 = true,

@@ -100,6 +100,15 @@ fn the_quick_form_drops_what_would_have_been_used() {
 }
 
 #[test]
+fn what_is_used_instead_of_a_dropped_feature_is_checked_too() {
+    for gpu in gpus().iter().filter(|gpu| Variant::best(gpu).f16) {
+        // The first case is right as long as f16 is used, which the second one takes away.
+        let outcome = ensure_cases(gpu, &[case(|v| !v.f16 && !v.subgroup), case(|v| v.f16)], None);
+        assert!(matches!(outcome, Err(Error::SelfTest { .. })), "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_verdict_is_remembered() {
     let folder = tempfile::tempdir().unwrap();
     for (index, gpu) in gpus().iter().enumerate() {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use percept::bench::Effort;
 use percept::bench::ceilings;
 use percept::bench::kernels::{self, is_named};
-use percept::bench::model::Loaded;
+use percept::bench::model::{Lens, Loaded};
 use percept::bench::report::Report;
 use percept::kernels::{Size, cases};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ Examples:
   percept bench --kernel matvec        one kernel; a part of its shape is a name too: --kernel bf16
   percept bench MODEL --quick --json - few repeats, JSON instead of the table
 
-Shares are of ceilings measured on the same adapter in the same run. Close other programs first: what
-they take is missing in every number.";
+Shares are of ceilings measured on the same adapter in the same run. Close other programs first:
+what they take is missing in every number.";
 
 /// Measure how fast this machine is, and how fast it could be.
 #[derive(clap::Args)]
@@ -77,7 +77,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
     let mut report = Report::new(gpu.adapter(), args.quick, ceilings::measure(&gpu, effort)?);
     if let Some(begun) = begun {
         let mut seen = |what: &str| output.note(&format!("measuring {what}"));
-        report.model = Some(begun.measure(effort, &report.ceilings, &mut seen)?);
+        report.model = Some(begun.measure(effort, &report.ceilings, Lens::USUAL, &mut seen)?);
     }
     if model.is_none() || args.kernel.is_some() {
         let mut last = "";
@@ -87,7 +87,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
             }
             last = time.kernel;
         };
-        report.kernels = kernels::measure(&gpu, effort, &report.ceilings, wanted, &mut seen)?;
+        (report.kernels, report.skipped) = kernels::measure(&gpu, effort, &report.ceilings, wanted, &mut seen)?;
     }
     let json = serde_json::to_string_pretty(&report)? + "\n";
     match args.json.as_deref() {
@@ -105,7 +105,7 @@ impl BenchArgs {
     fn wanted(&self) -> Result<impl Fn(&percept::kernels::Case) -> bool> {
         let name = self.kernel.clone();
         let wanted = move |case: &percept::kernels::Case| name.as_deref().is_none_or(|name| is_named(case, name));
-        if !cases().iter().any(|case| case.size == Size::Real && wanted(case)) {
+        if !cases().iter().any(|case| case.size != Size::Odd && wanted(case)) {
             let mut known: Vec<&str> = cases().iter().map(|case| case.kernel).collect();
             known.dedup();
             let name = self.kernel.as_deref().unwrap_or_default();

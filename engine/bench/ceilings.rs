@@ -13,7 +13,7 @@ use std::time::Instant;
 const ARRAY_LEN: usize = 4 << 20;
 /// Arrays that are read: beyond every cache of a GPU; software adapters share those of the CPU, and are slow.
 const ARRAYS: usize = 8;
-const ARRAYS_SOFTWARE: usize = 4;
+const ARRAYS_SOFTWARE: usize = 2;
 /// Dispatches in one replay of those that do nothing.
 const DISPATCHES: usize = 256;
 /// Layouts of which the fastest counts.

@@ -8,8 +8,9 @@ use super::{Effort, Times, repeat, replay};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan};
 use crate::kernels::{Case, Prepared, Size, Variant, cases};
+use crate::shaders;
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most times that a case is done in one replay, so that submitting it does not count.
 const MOST_IN_A_REPLAY: usize = 256;
@@ -63,25 +64,9 @@ impl Timed {
     /// # Errors
     /// As [`Case::prepare`] and [`Gpu::check`].
     pub fn new(gpu: &Gpu, case: &Case, variant: Variant) -> Result<Timed> {
-        Timed::of(gpu, case.prepare(gpu)?, variant, 0.02)
-    }
-
-    fn of(gpu: &Gpu, prepared: Prepared, variant: Variant, least_s: f64) -> Result<Timed> {
-        let once = prepared.plan(gpu, variant, 1)?;
-        replay(gpu, &once, prepared.rows())?;
-        let seconds = replay(gpu, &once, prepared.rows())?;
-        let times = ((least_s / seconds.max(1e-7)).ceil() as usize).clamp(1, MOST_IN_A_REPLAY);
-        let plan = prepared.plan(gpu, variant, times)?;
-        replay(gpu, &plan, prepared.rows())?;
+        let prepared = case.prepare(gpu)?;
+        let (plan, times) = long_plan(gpu, &prepared, variant, Duration::from_millis(20))?;
         Ok(Timed { prepared, plan, times })
-    }
-
-    /// Seconds of the case done once, from a replay that does it several times.
-    ///
-    /// # Errors
-    /// As [`Gpu::check`].
-    pub fn seconds(&self, gpu: &Gpu) -> Result<f64> {
-        Ok(replay(gpu, &self.plan, self.prepared.rows())? / self.times as f64)
     }
 
     /// Seconds of the case done `count` times, submitted ahead as fast as it goes.
@@ -99,12 +84,48 @@ impl Timed {
     }
 }
 
+/// A warm plan that does the case so often that a replay takes about `least`, and how often that is.
+fn long_plan(gpu: &Gpu, prepared: &Prepared, variant: Variant, least: Duration) -> Result<(Plan, usize)> {
+    let once = prepared.plan(gpu, variant, 1)?;
+    // The first replay compiles what drivers leave to it.
+    let cold = replay(gpu, &once, prepared.rows())?;
+    if cold > 1.0 {
+        return Ok((once, 1));
+    }
+    let seconds = replay(gpu, &once, prepared.rows())?;
+    let times = ((least.as_secs_f64() / seconds.max(1e-7)).ceil() as usize).clamp(1, MOST_IN_A_REPLAY);
+    let plan = prepared.plan(gpu, variant, times)?;
+    replay(gpu, &plan, prepared.rows())?;
+    Ok((plan, times))
+}
+
+/// What the shaders of a plan need, for reports.
+fn needs(plan: &Plan) -> Variant {
+    let used: Vec<&str> = plan.shaders().collect();
+    let used: Vec<_> = shaders::ALL.iter().filter(|shader| used.contains(&shader.name)).collect();
+    Variant {
+        subgroup: used.iter().any(|s| s.needs_subgroup),
+        f16: used.iter().any(|s| s.needs_f16),
+        wide: used.iter().any(|s| s.name.contains("_wide")),
+    }
+}
+
+/// Whether a case is to be timed on this adapter.
+pub fn is_for(gpu: &Gpu, case: &Case) -> bool {
+    match case.size {
+        Size::Odd => false,
+        Size::Real => true,
+        Size::Large => !gpu.capabilities().software,
+    }
+}
+
 /// Whether a case is asked for by `name`: a kernel, or a part of kernel and shape.
 pub fn is_named(case: &Case, name: &str) -> bool {
     case.kernel == name || format!("{} {}", case.kernel, case.shape).contains(name)
 }
 
-/// Times every case of a real size that `wanted` takes, in every variant, telling `seen` of each.
+/// Times every case of a real size that `wanted` takes, in every variant, telling `seen` of each. The second list says
+/// what was left out, and why.
 ///
 /// # Errors
 /// As [`Case::prepare`] and [`Gpu::check`].
@@ -114,31 +135,35 @@ pub fn measure(
     ceilings: &Ceilings,
     wanted: impl Fn(&Case) -> bool,
     seen: &mut dyn FnMut(&KernelTime),
-) -> Result<Vec<KernelTime>> {
-    let mut all = Vec::new();
-    for case in cases().iter().filter(|case| case.size == Size::Real && wanted(case)) {
-        let mut done: Vec<Vec<&str>> = Vec::new();
+) -> Result<(Vec<KernelTime>, Vec<String>)> {
+    let (mut all, mut skipped) = (Vec::new(), Vec::new());
+    for case in cases().iter().filter(|case| case.size != Size::Odd && wanted(case)) {
+        if !is_for(gpu, case) {
+            skipped.push(format!("{} {}: takes software adapters too long", case.kernel, case.shape));
+            continue;
+        }
+        let prepared = case.prepare(gpu)?;
         let best = Variant::best(gpu);
+        let mut done: Vec<Vec<&str>> = Vec::new();
         for variant in std::iter::once(best).chain(Variant::all(gpu).into_iter().filter(|v| *v != best)) {
-            let prepared = case.prepare(gpu)?;
             let once = prepared.plan(gpu, variant, 1)?;
+            let cost = prepared.summary(&once);
             let shaders = once.shaders().collect();
             if done.contains(&shaders) {
                 continue;
             }
-            let used = done.is_empty();
             done.push(shaders);
-            let cost = prepared.summary(&once);
+            let needs = needs(&once);
             drop(once);
-            let timed = Timed::of(gpu, prepared, variant, effort.time.as_secs_f64() / 20.0)?;
-            let times = repeat(effort, || timed.seconds(gpu))?;
+            let (plan, times) = long_plan(gpu, &prepared, variant, effort.time / 20)?;
+            let times = repeat(effort, || Ok(replay(gpu, &plan, prepared.rows())? / times as f64))?;
             let memory_s = cost.bytes as f64 / ceilings.read_bytes_per_s;
             let arithmetic_s = cost.flops as f64 / ceilings.flops_per_s;
             let time = KernelTime {
                 kernel: case.kernel,
                 shape: case.shape.clone(),
-                variant: variant.name(),
-                used,
+                variant: needs.name(),
+                used: done.len() == 1,
                 times,
                 dispatches: cost.dispatches,
                 bytes: cost.bytes,
@@ -150,5 +175,5 @@ pub fn measure(
             all.push(time);
         }
     }
-    Ok(all)
+    Ok((all, skipped))
 }

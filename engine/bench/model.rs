@@ -15,10 +15,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Tokens of the prompts that are read.
-const PREFILLS: [usize; 2] = [128, 512];
-/// Tokens in the cache when an answer begins.
-const CACHE_LENS: [usize; 3] = [0, 512, 2048];
+/// What is measured warm.
+#[derive(Clone, Copy, Debug)]
+pub struct Lens {
+    /// Tokens of the prompts that are read.
+    pub prefills: &'static [usize],
+    /// Tokens in the cache before the question whose answer is timed.
+    pub caches: &'static [usize],
+}
+
+impl Lens {
+    /// Of reports that are compared.
+    pub const USUAL: Lens = Lens { prefills: &[128, 512], caches: &[0, 512, 2048] };
+}
+
 /// Room for the message that asks for the answer.
 const MESSAGE_ROOM: usize = 64;
 const QUESTION: &str = "What is the difference between weather and climate?";
@@ -157,12 +167,18 @@ impl Begun {
     ///
     /// # Errors
     /// What reading and answering can meet.
-    pub fn measure(mut self, effort: Effort, ceilings: &Ceilings, seen: &mut dyn FnMut(&str)) -> Result<ModelReport> {
+    pub fn measure(
+        mut self,
+        effort: Effort,
+        ceilings: &Ceilings,
+        lens: Lens,
+        seen: &mut dyn FnMut(&str),
+    ) -> Result<ModelReport> {
         let mut skipped = Vec::new();
         seen("first token");
         let first_token_warm = super::repeat(effort, || Ok(self.first_token()?.0))?;
         let mut prefill = Vec::new();
-        for tokens in PREFILLS {
+        for &tokens in lens.prefills {
             if tokens > self.session.context() {
                 skipped.push(format!("prefill of {tokens} tokens: the context is {}", self.session.context()));
                 continue;
@@ -172,7 +188,7 @@ impl Begun {
         }
         let mut decode = Vec::new();
         let tokens = if effort == Effort::QUICK { 16 } else { 48 };
-        for len in CACHE_LENS {
+        for &len in lens.caches {
             if len + MESSAGE_ROOM + tokens > self.session.context() {
                 skipped.push(format!("decode behind {len} tokens: the context is {}", self.session.context()));
                 continue;

@@ -26,12 +26,17 @@ pub struct Report {
     pub driver: String,
     /// Threads of the CPU that this process may use.
     pub cpu_threads: usize,
+    /// Processes that wanted the CPU in the minute before; beyond this one, they slow everything. `None` where the
+    /// system does not tell.
+    pub load_average: Option<f64>,
     /// Fewer repeats than for results that are kept.
     pub quick: bool,
     /// What the adapter can do.
     pub ceilings: Ceilings,
     /// Its kernels; data and pipelines warm.
     pub kernels: Vec<KernelTime>,
+    /// Kernels that were not measured, and why.
+    pub skipped: Vec<String>,
     /// A model on it.
     pub model: Option<ModelReport>,
 }
@@ -48,9 +53,11 @@ impl Report {
             kind: adapter.kind,
             driver: adapter.driver.clone(),
             cpu_threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            load_average: load_average(),
             quick,
             ceilings,
             kernels: Vec::new(),
+            skipped: Vec::new(),
             model: None,
         }
     }
@@ -65,7 +72,8 @@ impl Report {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let Report { version, profile, date, adapter, kind, driver, cpu_threads, quick, .. } = self;
-        writeln!(out, "{adapter}, {kind}, driver {driver}; {cpu_threads} CPU threads")?;
+        let load = self.load_average.map_or(String::new(), |load| format!(", load average {load:.1}"));
+        writeln!(out, "{adapter}, {kind}, driver {driver}; {cpu_threads} CPU threads{load}")?;
         let quick = if *quick { ", quick: few repeats" } else { "" };
         writeln!(
             out,
@@ -75,11 +83,19 @@ impl Report {
         if !self.kernels.is_empty() {
             write_kernels(out, &self.kernels)?;
         }
+        for reason in &self.skipped {
+            writeln!(out, "  not measured    {reason}")?;
+        }
         match &self.model {
             Some(model) => write_model(out, model),
             None => Ok(()),
         }
     }
+}
+
+/// As Linux tells it.
+fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 fn write_ceilings(out: &mut String, it: &Ceilings) -> std::fmt::Result {

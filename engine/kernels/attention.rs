@@ -222,7 +222,8 @@ pub fn cases() -> Vec<Case> {
         case(Size::Real, heads(16, 8, 256), window(1024), 1, 2047),
         case(Size::Real, heads(16, 8, 512), everything, 1, 511),
         case(Size::Real, heads(16, 8, 512), everything, 1, 2047),
-        case(Size::Real, heads(16, 8, 256), window(1024), 128, 896),
+        case(Size::Real, heads(16, 8, 256), window(1024), 16, 1008),
+        case(Size::Large, heads(16, 8, 256), window(1024), 256, 768),
     ]
 }
 

@@ -12,6 +12,8 @@ pub enum Size {
     Odd,
     /// Of Gemma 4 12B, weights cut to what one binding holds everywhere (128 MiB): for the benches.
     Real,
+    /// The same, but more operations than a software adapter does in about a second.
+    Large,
 }
 
 /// Work of one kernel; its inputs are made when it is prepared.
@@ -25,10 +27,8 @@ pub struct Case {
     prepare: Box<Prepare>,
 }
 
-/// Reads the outputs back and gives their greatest relative error.
-type ReadError = dyn Fn(&Gpu) -> Result<f64>;
-
 type Prepare = dyn Fn(&Gpu) -> Result<Prepared> + Send + Sync;
+type Compare = dyn Fn(&Gpu) -> Result<f64>;
 type Record = dyn Fn(&mut PlanBuilder<'_>, Variant) -> Result<()>;
 
 impl std::fmt::Debug for Case {
@@ -144,7 +144,7 @@ impl Prepared {
 pub struct Output {
     allowed: f64,
     reset: Box<dyn Fn(&Gpu)>,
-    error: Box<ReadError>,
+    error: Box<Compare>,
 }
 
 impl Output {

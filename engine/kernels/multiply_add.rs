@@ -68,5 +68,5 @@ pub fn cases() -> Vec<Case> {
             Ok(Prepared::new(1, outputs, move |plan, _| record(plan, params, groups, &y)))
         })
     };
-    vec![case(Size::Odd, 3, 2), case(Size::Real, 1000, 512)]
+    vec![case(Size::Odd, 3, 2), case(Size::Real, 200, 512)]
 }

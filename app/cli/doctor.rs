@@ -49,7 +49,7 @@ pub fn run(args: &DoctorArgs, output: &Output) -> Result<()> {
         tested,
         chosen: opened.as_ref().ok().map(|gpu| gpu.adapter().clone()),
         trouble: opened.as_ref().err().map(sentence),
-        asked: args.adapter.adapter.is_some(),
+        asked: args.adapter.asked().is_some(),
         ffmpeg: percept::media::ffmpeg_version(),
         folders: folders(),
         list,
@@ -137,7 +137,7 @@ impl Report {
     fn reason(&self) -> String {
         let Some(chosen) = &self.chosen else { return String::new() };
         if self.asked {
-            return "asked for with --adapter".into();
+            return "asked for with --adapter or PERCEPT_ADAPTER".into();
         }
         let kinds = "discrete before integrated before virtual before software, and native drivers before OpenGL";
         match self.list.len() {

@@ -35,16 +35,22 @@ pub struct LoadArgs {
 /// Which adapter.
 #[derive(Clone, Default, clap::Args)]
 pub struct AdapterArgs {
-    /// A backend (vulkan, metal, dx12, gl), part of an adapter's name, or its number in `percept doctor`.
+    /// A backend (vulkan, metal, dx12, gl), part of an adapter's name, or its number in `percept doctor`; the variable
+    /// PERCEPT_ADAPTER if not given.
     #[arg(long, value_name = "A")]
-    pub adapter: Option<String>,
+    adapter: Option<String>,
 }
 
 impl AdapterArgs {
+    /// What a person asked for.
+    pub fn asked(&self) -> Option<String> {
+        self.adapter.clone().or_else(|| std::env::var("PERCEPT_ADAPTER").ok().filter(|name| !name.is_empty()))
+    }
+
     /// What the engine calls it.
     pub fn choice(&self) -> AdapterChoice {
         // Every text is a choice.
-        self.adapter.as_deref().map_or(AdapterChoice::Best, |text| text.parse().unwrap_or_default())
+        self.asked().map_or(AdapterChoice::Best, |text| text.parse().unwrap_or_default())
     }
 
     /// Opens it, and says so if it is slow and nobody asked for it.
@@ -53,7 +59,7 @@ impl AdapterArgs {
     /// As [`AdapterArgs::open_quietly`].
     pub fn open(&self, output: &Output) -> Result<Arc<Gpu>> {
         let gpu = self.open_quietly()?;
-        if self.adapter.is_none() && gpu.capabilities().software {
+        if self.asked().is_none() && gpu.capabilities().software {
             output.note(&format!(
                 "{} computes on the CPU, so it takes its time; `percept doctor` tells how to get a GPU to work",
                 gpu.adapter().title()
@@ -69,7 +75,7 @@ impl AdapterArgs {
     pub fn open_quietly(&self) -> Result<Arc<Gpu>> {
         let options = GpuOptions { adapter: self.choice(), ..GpuOptions::default() };
         Gpu::open(&options).map_err(|error| match error {
-            percept::Error::NoAdapter { .. } if self.adapter.is_some() && !adapters().is_empty() => {
+            percept::Error::NoAdapter { .. } if self.asked().is_some() && !adapters().is_empty() => {
                 anyhow::Error::new(Usage(error.to_string()))
             }
             other => other.into(),

@@ -58,7 +58,7 @@ pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
         tokenizer: Tokenizer::open(checkpoint.folder())?,
         template: Template::open(checkpoint.folder())?,
         // A machine without an adapter can look at models too.
-        gpu: match args.adapter.adapter {
+        gpu: match args.adapter.asked() {
             Some(_) => Some(args.adapter.open_quietly()?),
             None => args.adapter.open_quietly().ok(),
         },

@@ -54,7 +54,7 @@ impl Home {
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_percept"));
         command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-        for name in ["PERCEPT_LOG", "PERCEPT_FFMPEG"] {
+        for name in ["PERCEPT_ADAPTER", "PERCEPT_FFMPEG", "PERCEPT_LOG"] {
             command.env_remove(name);
         }
         command.env("PERCEPT_CACHE_DIR", self.path("cache"));

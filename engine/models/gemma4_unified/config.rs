@@ -351,6 +351,18 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
         let v_from_k = k_eq_v && kind == LayerType::Full;
         layers.push(Layer { kind, heads: Heads { num_heads, num_kv_heads: kv, head_dim: dim, v_from_k } });
     }
+    for kind in [LayerType::Sliding, LayerType::Full] {
+        // They share rotary angles and arrays.
+        let mut dims = layers.iter().filter(|l| l.kind == kind).map(|l| l.heads.head_dim);
+        let first = dims.next();
+        if let Some(other) = dims.find(|dim| Some(*dim) != first) {
+            let problem = format!(
+                "is {other} in one layer of a kind and {} in another, which is not supported",
+                first.unwrap_or(0)
+            );
+            return Err(text.error("head_dim", problem));
+        }
+    }
     Ok(layers)
 }
 

@@ -260,13 +260,13 @@ pub fn runtime(
 fn angles(config: &Config, gpu: &Gpu, kind: LayerType, context: usize) -> Result<Angles> {
     let dim = config.layers.iter().find(|l| l.kind == kind).map_or(2, |l| l.heads.head_dim);
     let rope = config.rope(kind);
-    // Proportional: exponents over the whole head, but only the first pairs turn.
-    let pairs = ((rope.partial * dim as f32 / 2.0).floor() as usize).clamp(1, dim / 2);
-    let frequencies = match rope.partial {
-        0.0 => vec![0.0],
-        _ => frequencies(rope.theta, dim, pairs),
+    // Proportional: exponents over the whole head, but only the first pairs turn; at least one that turns by nothing.
+    let turning = (rope.partial * dim as f32 / 2.0).floor() as usize;
+    let frequencies = match turning.min(dim / 2) {
+        0 => vec![0.0],
+        pairs => frequencies(rope.theta, dim, pairs),
     };
-    Ok(Angles { array: gpu.array("rotary angles", context * pairs)?, frequencies })
+    Ok(Angles { array: gpu.array("rotary angles", context * frequencies.len())?, frequencies })
 }
 
 fn inputs(config: &Config, gpu: &Gpu, rows: usize) -> Result<Inputs> {

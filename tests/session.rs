@@ -258,6 +258,23 @@ fn an_answer_needs_a_message() {
 }
 
 #[test]
+fn a_conversation_is_shorter_where_memory_is_short() {
+    let limit = |bytes| {
+        let gpu = Gpu::open(&GpuOptions { memory_limit_bytes: Some(bytes), ..Default::default() }).unwrap();
+        Arc::new(Model::load(&gpu, &folder(), &LoadOptions::default()).unwrap())
+    };
+    let new = |model: &Arc<Model>, context| {
+        Session::new(model, &SessionOptions { context, ..Default::default() }, &|_| {}).map(|session| session.context())
+    };
+    let plenty = limit(1 << 30);
+    assert_eq!(new(&plenty, None).unwrap(), 4096);
+    let model = limit(plenty.gpu().held_bytes() + 4_500_000);
+    assert_eq!(new(&model, None).unwrap(), 2048);
+    let error = new(&model, Some(4096)).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }), "what was asked for is not changed: {error}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_answer() {
     let sampled = |seed| {
         let mut session = session(300);

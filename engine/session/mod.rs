@@ -18,13 +18,15 @@ use transcript::Transcript;
 
 /// Context of a conversation where nothing else is asked for; the model's own limit may be lower.
 pub const DEFAULT_CONTEXT: usize = 8192;
+/// Fewer positions than this are not worth a conversation.
+const LEAST_CONTEXT: usize = 512;
 /// Decode steps on their way at a time.
 const IN_FLIGHT: usize = 2;
 
 /// How a conversation begins.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
-    /// Positions that the cache holds; [`DEFAULT_CONTEXT`] or the model's limit if `None`.
+    /// Positions that the cache holds. If `None`, [`DEFAULT_CONTEXT`] or the model's limit, or less where memory is short.
     pub context: Option<usize>,
     /// A system message.
     pub system: Option<String>,
@@ -93,6 +95,27 @@ pub struct Session {
     cancel: Cancel,
 }
 
+/// The runtime for `context`; unless that many positions were asked for, for fewer where memory is short.
+fn runtime(
+    model: &Model,
+    asked: Option<usize>,
+    mut context: usize,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Runtime> {
+    loop {
+        match model.runtime(context, progress) {
+            Err(Error::OutOfMemory { what, .. }) if asked.is_none() && context / 2 >= LEAST_CONTEXT => {
+                tracing::warn!(
+                    "{what} for {context} tokens did not fit into GPU memory: this conversation holds {}",
+                    context / 2
+                );
+                context /= 2;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("model", &self.model).field("len", &self.len()).finish_non_exhaustive()
@@ -114,7 +137,7 @@ impl Session {
         let system = options.system.as_ref().map(|text| model.escape(text));
         Ok(Session {
             model: model.clone(),
-            runtime: model.runtime(context, progress)?,
+            runtime: runtime(model, options.context, context, progress)?,
             reader: TokenReader::new(model.gpu(), IN_FLIGHT)?,
             log: Log::default(),
             transcript: Transcript::new(system.as_deref(), options.thinking),

@@ -1,4 +1,27 @@
 //! Percept: one multimodal model (text, pictures, sound, video) on any GPU through WebGPU.
+//!
+//! ```
+//! use percept::{Event, Generation, Gpu, GpuOptions, Image, LoadOptions, Media, Model, Part, Session, SessionOptions};
+//! use std::{path::Path, sync::Arc};
+//!
+//! # fn main() -> percept::Result<()> {
+//! let folder = Path::new("tests/fixtures/gemma4_unified-tiny-s0"); // any published checkpoint folder
+//! let gpu = Gpu::open(&GpuOptions::default())?;
+//! let model = Arc::new(Model::load(&gpu, folder, &LoadOptions::default())?);
+//! let mut session = Session::new(&model, &SessionOptions::default(), &|_| {})?;
+//! session.push(Part::Media(Media::Image(Image::open(&folder.join("image_0.png"))?)))?;
+//! session.push("What is this?".into())?;
+//! let generation = Generation { max_tokens: Some(8), ..Generation::new(model.defaults(), 0) };
+//! for event in session.generate(&generation)? {
+//!     if let Event::Text { delta, .. } = event? {
+//!         print!("{delta}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Session`] is where to begin: parts are read into the KV cache as they are pushed, answers are iterators of events.
 
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, clippy::todo)]
@@ -20,6 +43,10 @@ pub mod trace;
 pub mod weights;
 
 pub use error::{Blame, Error, Result};
+pub use gpu::{AdapterChoice, AdapterSummary, Capabilities, Gpu, GpuOptions, adapters};
+pub use media::{Audio, Image, Video, VideoOptions};
+pub use models::{LoadOptions, Media, Model, Progress};
+pub use session::{Answer, Cancel, Event, Generation, Mark, Part, Session, SessionOptions, StopReason, Timings};
 
 /// Every shader of `shaders/`, joined and validated by the build.
 #[doc(hidden)]

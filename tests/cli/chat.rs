@@ -11,7 +11,8 @@ const GREEDY: [&str; 6] = ["chat", "--greedy", "--max-tokens", "8", "--adapter",
 /// What Ctrl-C in a terminal does.
 #[cfg(unix)]
 pub fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // The shell's own: a bare system has no program of that name.
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
 }
 
 /// Lines of standard error that tell how full the context is.

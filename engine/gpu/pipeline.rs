@@ -35,14 +35,6 @@ pub struct Shader {
     pub needs_subgroup: bool,
 }
 
-impl Shader {
-    /// Whether the adapter has what the shader needs.
-    pub fn runs_on(&self, gpu: &Gpu) -> bool {
-        let has = gpu.capabilities();
-        (!self.needs_f16 || has.f16) && (!self.needs_subgroup || has.subgroup.is_some())
-    }
-}
-
 /// A shader with the values of its overrides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {

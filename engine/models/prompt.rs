@@ -67,9 +67,8 @@ impl Model {
         // Split at the real special tokens; what lies between is plain.
         let mut ids = Vec::new();
         let mut rest = text;
-        let specials: Vec<String> = self.special_tokens().to_vec();
         loop {
-            let found = first_of(rest, &specials);
+            let found = first_of(rest, self.special_tokens());
             let plain = &rest[..found.map_or(rest.len(), |(start, _)| start)];
             ids.extend(self.tokenizer().encode_plain(&plain.replace(BREAK, ""))?);
             let Some((start, special)) = found else { return Ok(ids) };

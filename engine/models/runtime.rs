@@ -85,14 +85,11 @@ pub struct Runtime {
     pub ring: usize,
     /// Positions that sliding layers look back.
     pub window: usize,
-    /// Bytes of keys and values.
-    pub cache_bytes: u64,
     /// Positions whose angles are there.
     angles_filled: usize,
 }
 
 impl Runtime {
-    #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub(super) fn new(
         inputs: Inputs,
         plans: Plans,
@@ -101,9 +98,8 @@ impl Runtime {
         chunk_rows: usize,
         ring: usize,
         window: usize,
-        cache_bytes: u64,
     ) -> Runtime {
-        Runtime { inputs, plans, angles, context, chunk_rows, ring, window, cache_bytes, angles_filled: 0 }
+        Runtime { inputs, plans, angles, context, chunk_rows, ring, window, angles_filled: 0 }
     }
 
     /// Computes and uploads the rotary angles of all positions before `end`.

@@ -57,11 +57,6 @@ impl Fields {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// The whole object, for passing on.
-    pub fn object_map(&self) -> &Map<String, Value> {
-        &self.object
-    }
-
     /// Counts the fields as read: they are known and of no consequence.
     pub fn ignore(&self, names: &[&str]) {
         for name in names {

@@ -231,7 +231,6 @@ pub fn runtime(
             Ok(Cache { slots, k: gpu.array("key cache", len)?, v: gpu.array("value cache", len)? })
         })
         .collect::<Result<Vec<_>>>()?;
-    let cache_bytes = caches.iter().map(|c| c.k.bytes() + c.v.bytes()).sum();
     let angles = [angles(config, gpu, LayerType::Sliding, context)?, angles(config, gpu, LayerType::Full, context)?];
     let recorder = Recorder {
         config,
@@ -245,16 +244,7 @@ pub fn runtime(
         states: states(config, gpu, chunk_rows)?,
     };
     let plans = recorder.plans(progress)?;
-    Ok(Runtime::new(
-        recorder.inputs,
-        plans,
-        recorder.angles.into(),
-        context,
-        chunk_rows,
-        ring,
-        config.sliding_window,
-        cache_bytes,
-    ))
+    Ok(Runtime::new(recorder.inputs, plans, recorder.angles.into(), context, chunk_rows, ring, config.sliding_window))
 }
 
 fn angles(config: &Config, gpu: &Gpu, kind: LayerType, context: usize) -> Result<Angles> {

@@ -246,6 +246,7 @@ pub fn rounded(format: Format, values: &[f32]) -> Vec<f32> {
         Format::F32 => values.to_vec(),
         Format::F16 => values.iter().map(|v| half::f16::from_f32(*v).to_f32()).collect(),
         Format::Bf16 => values.iter().map(|v| half::bf16::from_f32(*v).to_f32()).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -260,6 +261,7 @@ pub fn matrix(gpu: &Gpu, format: Format, values: &[f32], width: usize, block_row
             Format::F32 => padded.iter().map(|v| v.to_bits()).collect(),
             Format::F16 => pack(&padded, |v| half::f16::from_f32(v).to_bits()),
             Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
+            _ => Vec::new(),
         };
         let data = gpu.array_of("weight", &words)?;
         Ok(Block { first_row: index * block_rows, rows: part.len() / width, data })

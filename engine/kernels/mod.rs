@@ -21,7 +21,9 @@ pub mod take_row;
 pub use crate::weights::{Block, Format, Matrix, stride};
 pub use case::{Case, Checked, Prepared, Size};
 
-use crate::gpu::Gpu;
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Shader};
+use crate::shaders;
 
 /// Which of several shaders for the same work is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -54,6 +56,25 @@ impl Variant {
             (false, false, true) => "f16",
             (false, true, true) => "subgroup, f16",
         }
+    }
+
+    /// The shader of this variant that reads weights of `format`: `matvec_subgroup_bf16`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is none.
+    fn shader(self, kernel: &str, format: Format) -> Result<&'static Shader> {
+        let shape = match (self.wide, self.subgroup) {
+            (true, _) => "_wide",
+            (false, true) => "_subgroup",
+            (false, false) => "",
+        };
+        let native = if self.f16 && !self.wide && format == Format::F16 { "_native" } else { "" };
+        let name = format!("{kernel}{shape}_{}{native}", format.name());
+        let found = shaders::ALL.iter().find(|shader| shader.name == name);
+        found.copied().ok_or_else(|| Error::Argument {
+            name: "weights",
+            problem: format!("need a shader {name}, which there is not"),
+        })
     }
 
     /// Every variant that runs on the adapter, the baseline first.

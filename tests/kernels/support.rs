@@ -157,6 +157,7 @@ pub fn matrix(
             Format::F32 => *v,
             Format::F16 => half::f16::from_f32(*v).to_f32(),
             Format::Bf16 => half::bf16::from_f32(*v).to_f32(),
+            other => panic!("{other} has no plain values"),
         })
         .collect();
     let blocks = values.chunks(width * block_rows).enumerate().map(|(i, part)| {
@@ -165,6 +166,7 @@ pub fn matrix(
             Format::F32 => padded.iter().map(|v| v.to_bits()).collect(),
             Format::F16 => pack(&padded, |v| half::f16::from_f32(v).to_bits()),
             Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
+            other => panic!("{other} has no plain values"),
         };
         let data = gpu.array_of("weight", &words).unwrap();
         percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, data }

@@ -1,6 +1,7 @@
 //! A tensor as it lies in a mapped file: its format, its values as f32, the search for values that are not finite, and the
 //! way to give its memory back.
 
+use super::Format;
 use super::safetensors::SafetensorsFile;
 use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
@@ -121,6 +122,16 @@ impl std::fmt::Debug for Tensor<'_> {
 const CHECKED_BYTES: usize = 1 << 16;
 
 impl Tensor<'_> {
+    /// The format of its weights, if they can be weights.
+    pub fn format(&self) -> Option<Format> {
+        match self.dtype {
+            Dtype::F32 => Some(Format::F32),
+            Dtype::F16 => Some(Format::F16),
+            Dtype::Bf16 => Some(Format::Bf16),
+            _ => None,
+        }
+    }
+
     /// Values in all.
     pub fn len(&self) -> usize {
         self.shape.iter().product()

@@ -277,7 +277,7 @@ fn inputs(config: &Config, gpu: &Gpu, rows: usize) -> Result<Inputs> {
 }
 
 fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
-    let rows_of = |name, width: usize| gpu.array::<f32>(name, rows * stride(width));
+    let rows_of = |name, width: usize| gpu.rows::<f32>(name, rows * stride(width));
     let greatest = |kind, width: &dyn Fn(&Layer) -> usize| {
         config.layers.iter().filter(|l| l.kind == kind).map(width).max().unwrap_or(4)
     };
@@ -299,7 +299,7 @@ fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
         partial: gpu.array("partial", most(&|l| attention::partial_len(&l.heads)))?,
         gate_up: rows_of("gate_up", 2 * config.intermediate_size)?,
         activated: rows_of("activated", config.intermediate_size)?,
-        row: gpu.array("row", stride(config.hidden_size))?,
+        row: gpu.rows("row", stride(config.hidden_size))?,
         media: match patch.max(frame) {
             0 => None,
             features => Some([rows_of("features", features)?, rows_of("patch a", embed)?, rows_of("patch b", embed)?]),

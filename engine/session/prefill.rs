@@ -105,6 +105,7 @@ impl Session {
         if rows == 0 {
             return Ok(());
         }
+        self.ready = false;
         let gpu = self.model.gpu().clone();
         self.runtime.fill_angles(&gpu, start + rows);
         gpu.write(&self.runtime.inputs.ids, 0, &chunk.ids);
@@ -126,6 +127,7 @@ impl Session {
                 (watch.seen)("logits", self.runtime.read_logits(&gpu)?);
             }
         }
+        self.ready = true;
         Ok(())
     }
 
@@ -167,12 +169,13 @@ impl Session {
         // The rings still hold what lies within the window before `len` unless too much was written since.
         let needed = len.saturating_sub(self.runtime.window - 1);
         if self.cached >= len && self.high_water.saturating_sub(self.runtime.ring) <= needed {
+            self.ready &= self.cached == len;
             self.cached = len;
             return Ok(());
         }
         let pieces = std::mem::take(&mut self.log).pieces();
         let pending = self.pending.take();
-        (self.cached, self.high_water) = (0, 0);
+        (self.cached, self.high_water, self.ready) = (0, 0, false);
         let again = self.prefill(&pieces);
         self.pending = pending;
         again

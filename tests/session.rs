@@ -4,7 +4,7 @@ use percept::Error;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::media::{Audio, Image};
 use percept::models::{LoadOptions, Media, Model};
-use percept::session::{Event, Generation, Part, Session, SessionOptions, StopReason, raw_ids};
+use percept::session::{Event, Generation, Part, Session, SessionOptions, StopReason, Window, raw_ids};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -406,4 +406,52 @@ fn raw_ids_that_cannot_be_read_change_nothing() {
     assert!(refused(&mut open, &[2]).contains("the message is open"));
     assert!(open.continue_raw(&greedy(1)).unwrap_err().to_string().contains("the message is open"));
     assert_eq!(open.ids(), before);
+}
+
+/// Input ids of a recorded case, and the surprises of its last ones by the recorded logits.
+fn recorded(name: &str) -> (Vec<u32>, Vec<f64>) {
+    let bytes = std::fs::read(folder().join(format!("cases/{name}.safetensors"))).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let words = |name: &str| file.tensor(name).unwrap().data().chunks_exact(4).map(|w| w.try_into().unwrap());
+    let ids: Vec<u32> = words("input_ids").map(u32::from_le_bytes).collect();
+    let logits: Vec<f64> = words("logits").map(f32::from_le_bytes).map(f64::from).collect();
+    let rows: Vec<&[f64]> = logits.chunks_exact(model().config().vocab_size).collect();
+    let surprise = |row: &[f64], id: u32| row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[id as usize];
+    // A row foretells the id behind it, so the last one foretells none of these.
+    let behind = &ids[ids.len() - rows.len() + 1..];
+    (ids.clone(), rows.iter().zip(behind).map(|(row, id)| surprise(row, *id)).collect())
+}
+
+#[test]
+fn a_text_is_as_likely_as_the_reference_says() {
+    let mut session = session(600);
+    for name in ["text", "long_text", "text"] {
+        let (ids, expected) = recorded(name);
+        let first = ids.len() - expected.len();
+        assert!(expected.len() >= 7 && (first == 1) == (name == "text"));
+        let nats = session.score(&Window { ids: ids.clone(), first }).unwrap();
+        assert_eq!(nats.len(), expected.len());
+        for (at, (nats, expected)) in nats.iter().zip(&expected).enumerate() {
+            assert!((nats - expected).abs() < 1e-4, "{name}, {}: {nats}, expected {expected}", first + at);
+        }
+        assert!(session.is_empty());
+        // What is scored later is scored the same.
+        let last = session.score(&Window { first: ids.len() - 1, ids }).unwrap();
+        assert!((last[0] - nats[nats.len() - 1]).abs() < 1e-6, "{name}");
+    }
+}
+
+#[test]
+fn scoring_needs_a_conversation_of_its_own_and_something_before() {
+    let mut session = session(32);
+    let refused = |session: &mut Session, ids: Vec<u32>, first| session.score(&Window { ids, first }).unwrap_err();
+    assert!(refused(&mut session, vec![2, 3], 0).to_string().contains("nothing stands before the first id"));
+    assert!(matches!(refused(&mut session, vec![2; 34], 1), Error::Context { needed: 33, .. }));
+    assert!(refused(&mut session, vec![2, u32::MAX], 1).to_string().contains("a token id is 4294967295"));
+    for (ids, first) in [(vec![], 1), (vec![2], 1), (vec![2, 3], 2), (vec![2, 3], 5)] {
+        assert!(session.score(&Window { ids, first }).unwrap().is_empty());
+    }
+    session.push_ids(&[2]).unwrap();
+    assert!(refused(&mut session, vec![2, 3], 1).to_string().contains("the conversation has begun"));
+    assert_eq!(session.ids(), [2]);
 }

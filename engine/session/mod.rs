@@ -4,10 +4,12 @@ mod generate;
 mod log;
 pub(crate) mod prefill;
 mod raw;
+mod score;
 mod transcript;
 
 pub use generate::{Answer, Event, Generation, StopReason, Timings};
 pub use raw::raw_ids;
+pub use score::{Window, windows};
 
 use crate::error::{Error, Result};
 use crate::gpu::TokenReader;

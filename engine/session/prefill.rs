@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub(crate) struct Watch<'a> {
     /// Logits are computed for the rows from this position on.
     pub(crate) logits_from: usize,
+    /// The other states are told, too.
+    pub(crate) taps: bool,
     /// Takes a name and the values of the rows of a chunk.
     pub(crate) seen: &'a mut dyn FnMut(&str, Vec<f32>),
 }
@@ -158,8 +160,10 @@ impl Session {
 
     fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {
         match watch {
-            None => plan.run(self.model.gpu(), rows as u32),
-            Some(watch) => plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values)),
+            Some(watch) if watch.taps => {
+                plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values))
+            }
+            _ => plan.run(self.model.gpu(), rows as u32),
         }
     }
 

@@ -33,11 +33,7 @@ impl Session {
     /// fit. The conversation is then as before.
     pub fn push_ids(&mut self, ids: &[u32]) -> Result<()> {
         self.refuse_open("read")?;
-        let words = self.model.config().vocab_size;
-        if let Some(id) = ids.iter().find(|id| **id as usize >= words) {
-            let problem = format!("is {id}, this model's ids end at {}", words.saturating_sub(1));
-            return Err(Error::Argument { name: "a token id", problem });
-        }
+        self.check_ids(ids)?;
         let before = self.mark();
         let read = self.prefill(&[Piece::Tokens(ids.to_vec())]);
         self.restore_on_error(before, read)
@@ -55,6 +51,18 @@ impl Session {
         let ready = self.make_ready();
         self.restore_on_error(before, ready)?;
         self.answer(generation, started)
+    }
+
+    /// Whether all ids have a row in the embedding.
+    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        let words = self.model.config().vocab_size;
+        match ids.iter().find(|id| **id as usize >= words) {
+            Some(id) => {
+                let problem = format!("is {id}, this model's ids end at {}", words.saturating_sub(1));
+                Err(Error::Argument { name: "a token id", problem })
+            }
+            None => Ok(()),
+        }
     }
 
     fn refuse_open(&self, done: &str) -> Result<()> {

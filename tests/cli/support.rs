@@ -50,6 +50,19 @@ impl Home {
         path
     }
 
+    /// A copy of the checkpoint without one file.
+    pub fn without(&self, missing: &str) -> String {
+        let folder = self.path(&format!("without-{missing}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(MODEL)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() && entry.file_name() != missing {
+                std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        folder.display().to_string()
+    }
+
     /// The program with these arguments; standard input is empty.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_percept"));

@@ -1,7 +1,7 @@
 //! `percept bench`: how fast this machine is, and how fast it could be.
 
 use super::failure::Usage;
-use super::load::{self, AdapterArgs, existing};
+use super::load::{self, AdapterArgs, find};
 use super::output::Output;
 use super::sampling::at_least_one;
 use anyhow::Result;
@@ -31,7 +31,7 @@ what they take is missing in every number. JSON holds everything that was measur
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
-    /// A checkpoint folder to measure as a whole; without it, kernels are measured.
+    /// A checkpoint folder, or a name of `percept models list`, to measure as a whole; without it, kernels are measured.
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// The same, as other commands have it.
@@ -68,7 +68,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<()> {
     let wanted = args.wanted()?;
     let model = args.model.as_deref().or(args.named.as_deref());
     args.check_lens(model)?;
-    let model = model.map(|path| existing(path, "a checkpoint folder")).transpose()?;
+    let model = model.map(find).transpose()?;
     args.check_json()?;
     let effort = if args.quick { Effort::QUICK } else { Effort::WHOLE };
     // The self-test compiles; what is cold for the measurements is an adapter that is opened after it.

@@ -1,7 +1,7 @@
 //! `percept perplexity`: how likely a text is to a model.
 
 use super::failure::Usage;
-use super::load::{self, AdapterArgs, existing};
+use super::load::{self, AdapterArgs, existing, find};
 use super::output::Output;
 use super::sampling::at_least_one;
 use anyhow::Result;
@@ -24,7 +24,7 @@ be compared. With --json standard output holds one object: {\"nats_per_token\", 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PerplexityArgs {
-    /// The checkpoint folder.
+    /// The checkpoint folder, or a name of `percept models list`.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The text, in UTF-8.
@@ -62,7 +62,7 @@ impl Sums {
 /// # Errors
 /// Whatever is wrong with the text, the model or the adapter.
 pub fn run(args: &PerplexityArgs, output: &Output) -> Result<()> {
-    let path = existing(&args.model, "a checkpoint folder")?;
+    let path = find(&args.model)?;
     let text = read(&args.text, output)?;
     let gpu = args.adapter.open(output)?;
     load::check(&gpu, output)?;

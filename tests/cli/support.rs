@@ -52,7 +52,12 @@ impl Home {
 
     /// A copy of the checkpoint without one file.
     pub fn without(&self, missing: &str) -> String {
-        let folder = self.path(&format!("without-{missing}"));
+        self.copy(&format!("without-{missing}"), missing)
+    }
+
+    /// A copy of the checkpoint in a folder in here.
+    pub fn copy(&self, to: &str, missing: &str) -> String {
+        let folder = self.path(to);
         std::fs::create_dir_all(&folder).unwrap();
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(MODEL)).unwrap() {
             let entry = entry.unwrap();
@@ -70,6 +75,12 @@ impl Home {
         for name in ["PERCEPT_ADAPTER", "PERCEPT_FFMPEG", "PERCEPT_LOG"] {
             command.env_remove(name);
         }
+        // No store of whoever runs the tests.
+        for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.path("home")).env("USERPROFILE", self.path("home"));
+        command.env("OLLAMA_MODELS", self.path("ollama"));
         command.env("PERCEPT_CACHE_DIR", self.path("cache"));
         command.env("XDG_DATA_HOME", self.path("data")).env("XDG_CONFIG_HOME", self.path("config"));
         // Drivers complain without one.

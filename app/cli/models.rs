@@ -1,6 +1,8 @@
 //! `percept models`: what checkpoints are, without loading them.
 
-use super::load::{AdapterArgs, existing};
+mod list;
+
+use super::load::{AdapterArgs, find};
 use super::output::Output;
 use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
@@ -22,6 +24,7 @@ pub struct ModelsArgs {
 
 #[derive(clap::Subcommand)]
 enum ModelsCommand {
+    List(list::ListArgs),
     Show(ShowArgs),
 }
 
@@ -34,8 +37,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 struct ShowArgs {
-    /// The checkpoint folder.
-    #[arg(value_name = "DIR")]
+    /// The checkpoint folder, or a name of `percept models list`.
+    #[arg(value_name = "MODEL")]
     folder: PathBuf,
     #[command(flatten)]
     adapter: AdapterArgs,
@@ -49,8 +52,14 @@ struct ShowArgs {
 /// # Errors
 /// Whatever is wrong with the checkpoint.
 pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
-    let ModelsCommand::Show(args) = &args.command;
-    let checkpoint = Checkpoint::open(&existing(&args.folder, "a checkpoint folder")?)?;
+    match &args.command {
+        ModelsCommand::List(args) => list::run(args, output),
+        ModelsCommand::Show(args) => show(args, output),
+    }
+}
+
+fn show(args: &ShowArgs, output: &Output) -> Result<()> {
+    let checkpoint = Checkpoint::open(&find(&args.folder)?)?;
     let family = percept::models::family(&checkpoint)?;
     let config = Config::read(&checkpoint)?;
     let shown = Shown {

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod fields;
 mod format;
+mod gguf;
 mod json;
 pub mod layout;
 mod matrix;
@@ -14,6 +15,7 @@ mod upload;
 pub use checkpoint::{Checkpoint, Expected};
 pub use fields::Fields;
 pub use format::Format;
+pub use gguf::{GgufEntry, GgufFile, Metadata};
 pub(crate) use json::{json_object, parse_json, read_limited};
 pub use matrix::{Block, Matrix, row_bytes, stride};
 pub use safetensors::{Entry, SafetensorsFile, parse_header};

@@ -52,3 +52,15 @@ pub fn dequantize(format: Format, blocks: &[u8], out: &mut [f32]) -> Result<()> 
 fn f16(block: &[u8], at: usize) -> f32 {
     half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
+
+/// Where the half floats of a block lie.
+pub fn half_floats(format: Format) -> &'static [usize] {
+    match format {
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Mxfp4 => &[],
+        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 | Format::Iq4Nl | Format::Iq4Xs => &[0],
+        Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K => &[0, 2],
+        Format::Q2K => &[80, 82],
+        Format::Q3K => &[108],
+        Format::Q6K => &[208],
+    }
+}

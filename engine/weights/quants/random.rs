@@ -1,22 +1,20 @@
 //! Blocks of pseudo-random codes and moderate scales, for tests and benches.
 
-use super::Format;
+use super::{Format, half_floats};
 
-/// Where the half floats of a block lie, and how large they are so that values are about within -1 and 1.
-fn scales(format: Format) -> &'static [(usize, f32)] {
+/// The largest half floats, in the order of their places, with which values are about within -1 and 1.
+fn most(format: Format) -> [f32; 2] {
     match format {
-        Format::F32 | Format::F16 | Format::Bf16 | Format::Mxfp4 => &[],
-        Format::Q4_0 => &[(0, 0.12)],
-        Format::Q4_1 => &[(0, 0.12), (2, 0.9)],
-        Format::Q5_0 => &[(0, 0.06)],
-        Format::Q5_1 => &[(0, 0.06), (2, 0.9)],
-        Format::Q8_0 | Format::Iq4Nl => &[(0, 0.008)],
-        Format::Q2K => &[(80, 0.02), (82, 0.06)],
-        Format::Q3K => &[(108, 0.008)],
-        Format::Q4K => &[(0, 0.001), (2, 0.015)],
-        Format::Q5K => &[(0, 0.0005), (2, 0.015)],
-        Format::Q6K => &[(208, 0.0003)],
-        Format::Iq4Xs => &[(0, 0.0003)],
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Mxfp4 => [0.0; 2],
+        Format::Q4_0 => [0.12, 0.0],
+        Format::Q4_1 => [0.12, 0.9],
+        Format::Q5_0 => [0.06, 0.0],
+        Format::Q5_1 => [0.06, 0.9],
+        Format::Q8_0 | Format::Iq4Nl | Format::Q3K => [0.008, 0.0],
+        Format::Q2K => [0.02, 0.06],
+        Format::Q4K => [0.001, 0.015],
+        Format::Q5K => [0.0005, 0.015],
+        Format::Q6K | Format::Iq4Xs => [0.0003, 0.0],
     }
 }
 
@@ -39,7 +37,7 @@ pub fn random_blocks(format: Format, count: usize, seed: u64) -> Vec<u8> {
             Format::Bf16 => bytes.extend_from_slice(&half::bf16::from_f32(2.0 * unit() - 1.0).to_le_bytes()),
             _ => bytes.extend((0..format.block_bytes()).map(|_| (unit() * 255.99) as u8)),
         }
-        for (place, most) in scales(format) {
+        for (place, most) in half_floats(format).iter().zip(most(format)) {
             let scale = half::f16::from_f32(most * (0.5 + 0.5 * unit()));
             bytes[start + place..start + place + 2].copy_from_slice(&scale.to_le_bytes());
         }

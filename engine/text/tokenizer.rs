@@ -1,5 +1,6 @@
 //! The tokenizer of a checkpoint: `tokenizer.json` run by the `tokenizers` crate, and the special tokens beside it.
 
+use super::gguf::{Builder, Vocabulary};
 use super::special::special_tokens;
 use super::stream::{Decoder, TextStream};
 use crate::error::{Error, Result};
@@ -64,8 +65,27 @@ impl Tokenizer {
         }
         drop(json);
         let parsed = guard(|| tokenizers::Tokenizer::from_bytes(&bytes));
-        let mut inner = parsed.map_err(|problem| refuse(format!("it cannot be used: {problem}")))?;
+        let inner = parsed.map_err(|problem| refuse(format!("it cannot be used: {problem}")))?;
         drop(bytes);
+        Tokenizer::new(path.clone(), inner, special_tokens(folder)?)
+    }
+
+    /// A tokenizer of what the metadata of a GGUF file say.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
+    #[doc(hidden)]
+    pub fn from_vocabulary(path: &Path, vocabulary: Vocabulary<'_>) -> Result<Tokenizer> {
+        let (inner, special_tokens) = Builder { path, vocabulary }.build()?;
+        Tokenizer::new(path.into(), inner, special_tokens)
+    }
+
+    fn new(
+        path: PathBuf,
+        mut inner: tokenizers::Tokenizer,
+        special_tokens: BTreeMap<String, String>,
+    ) -> Result<Tokenizer> {
+        let refuse = |problem: String| Error::Tokenizer { path: path.clone(), problem };
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| refuse(e.to_string()))?;
         let decoder = Decoder::new(inner.get_decoder()).map_err(refuse)?;
@@ -75,7 +95,6 @@ impl Tokenizer {
         let mut plain = added.clone();
         plain.set_encode_special_tokens(true);
         let vocab_size = inner.get_vocab_size(true);
-        let special_tokens = special_tokens(folder)?;
         let shared = Shared { path, inner, plain, decoder, special_ids, special_tokens, vocab_size };
         Ok(Tokenizer { shared: Arc::new(shared) })
     }
@@ -85,7 +104,20 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encode = || self.shared.inner.encode_fast(text, false).map(|encoding| encoding.get_ids().to_vec());
+        self.encode_with(text, false)
+    }
+
+    /// Ids of a text that no template wraps: as [`Tokenizer::encode`], and what the file puts around each text, which
+    /// is [`Tokenizer::bos`] in front where [`Tokenizer::adds_bos`].
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the tokenizer fails.
+    pub fn encode_raw(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode_with(text, true)
+    }
+
+    fn encode_with(&self, text: &str, around: bool) -> Result<Vec<u32>> {
+        let encode = || self.shared.inner.encode_fast(text, around).map(|encoding| encoding.get_ids().to_vec());
         guard(encode)
             .map_err(|problem| self.refuse(format!("a text of {} bytes cannot be encoded: {problem}", text.len())))
     }
@@ -132,6 +164,17 @@ impl Tokenizer {
     /// Text as ids arrive one by one.
     pub fn stream(&self, skip_special: bool) -> TextStream {
         TextStream::new(self.clone(), skip_special)
+    }
+
+    /// The id of the token with which texts begin.
+    pub fn bos(&self) -> Option<u32> {
+        self.token_id(self.special_token("bos_token")?)
+    }
+
+    /// Whether [`Tokenizer::encode_raw`] puts [`Tokenizer::bos`] in front.
+    pub fn adds_bos(&self) -> bool {
+        let bos = self.bos();
+        bos.is_some() && self.encode_raw("").is_ok_and(|ids| ids.first().copied() == bos)
     }
 
     /// The id of a token, spelled as in the file.

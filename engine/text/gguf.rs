@@ -4,6 +4,7 @@
 //! Read as Transformers reads it (`AutoTokenizer.from_pretrained(…, gguf_file=…)`), so that a prompt has the same ids.
 //! What such a file leaves out stays out: a byte-level vocabulary gets no Unicode normalisation.
 
+use super::pieces::Pieces;
 use crate::error::{Error, Result};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +17,7 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper};
-use tokenizers::{SplitDelimiterBehavior, Tokenizer};
+use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
 
 /// Stands for a space in vocabularies in the manner of SentencePiece.
 const SPACE: char = '▁';
@@ -110,24 +111,29 @@ pub(super) struct Builder<'f> {
 }
 
 impl Builder<'_> {
-    /// The tokenizer and its special tokens by role.
-    pub(super) fn build(&self) -> Result<(Tokenizer, BTreeMap<String, String>)> {
+    /// The tokenizer, and its special tokens by role.
+    pub(super) fn build(&self) -> Result<(Tokenizer, Option<Pieces>, BTreeMap<String, String>)> {
         let kind = self.kind()?;
         self.check()?;
-        let types = self.vocabulary.token_types.as_deref().unwrap_or_default();
-        let spelled = self.spelled(kind);
         let mut vocab = Vocab::default();
-        vocab.extend(spelled.iter().cloned().zip(0..));
-        let mut inner = Tokenizer::new(self.model(&vocab, &spelled, kind)?);
+        vocab.extend(self.spelled(kind).into_iter().zip(0..));
+        let pieces = match &self.vocabulary.merges {
+            Some(_) => None,
+            None => Some(self.pieces(kind)?),
+        };
+        let mut inner = Tokenizer::new(self.model(vocab, kind)?);
         self.add_stages(&mut inner, kind).map_err(|e| self.refuse(e.to_string()))?;
+        let model = inner.get_model();
 
         // Spelled as in the file: of tokens that were respelled, only the pieces are in the vocabulary.
+        let types = self.vocabulary.token_types.as_deref().unwrap_or_default();
         let of_type = |wanted: i32| {
             let tokens = self.vocabulary.tokens.iter().zip(types).filter(move |(_, found)| **found == wanted);
-            tokens.map(|(token, _)| *token).filter(|token| vocab.contains_key(*token))
+            tokens.map(|(token, _)| *token).filter(|token| model.token_to_id(token).is_some())
         };
         let roles = self.vocabulary.roles.values().map(|id| self.vocabulary.tokens[*id as usize]);
-        let special: HashSet<&str> = of_type(CONTROL).chain(roles.filter(|role| vocab.contains_key(*role))).collect();
+        let special: HashSet<&str> =
+            of_type(CONTROL).chain(roles.filter(|role| model.token_to_id(role).is_some())).collect();
         let user_defined = of_type(USER_DEFINED).filter(|token| !special.contains(token));
         let added = special.iter().map(|token| AddedToken::from(*token, true));
         let added: Vec<_> =
@@ -137,7 +143,7 @@ impl Builder<'_> {
         let special_tokens = special_tokens
             .map(|(role, id)| (role.to_string(), self.vocabulary.tokens[*id as usize].to_string()))
             .collect();
-        Ok((inner, special_tokens))
+        Ok((inner, pieces, special_tokens))
     }
 
     fn kind(&self) -> Result<Kind> {
@@ -230,39 +236,36 @@ impl Builder<'_> {
         }
     }
 
-    fn model(&self, vocab: &Vocab, spelled: &[String], kind: Kind) -> Result<BPE> {
-        let merges = match &self.vocabulary.merges {
-            Some(merges) => self.given_merges(merges, vocab)?,
-            None if matches!(kind, Kind::ByteLevel(_)) => return Err(self.error("merges", "is missing".into())),
-            None => self.recovered_merges(vocab, spelled, kind)?,
-        };
-        let mut builder = BPE::builder().vocab_and_merges(vocab.clone(), merges);
+    fn model(&self, vocab: Vocab, kind: Kind) -> Result<BPE> {
+        let merges = self.given_merges(&vocab)?;
+        let mut builder = BPE::builder();
         if !matches!(kind, Kind::ByteLevel(_)) {
             builder = builder.fuse_unk(true).byte_fallback(true);
             if let Some(id) = self.vocabulary.roles.get("unk_token") {
-                builder = builder.unk_token(spelled[*id as usize].clone());
+                builder = builder.unk_token(self.vocabulary.tokens[*id as usize].to_string());
             }
         }
-        builder.build().map_err(|e| self.refuse(e.to_string()))
+        builder
+            .vocab_and_merges(vocab, merges)
+            .build()
+            .map_err(|e| self.error("merges", format!("cannot be used: {e}")))
     }
 
-    /// The merges of the file, each checked: the crate would read past its buffer, or name no merge.
-    fn given_merges(&self, merges: &[&str], vocab: &Vocab) -> Result<Merges> {
+    /// The merges of the file, where all parts are tokens and so is what they make.
+    fn given_merges(&self, vocab: &Vocab) -> Result<Merges> {
+        let merges = self.vocabulary.merges.as_deref().unwrap_or_default();
         let mut joined = String::new();
         let mut pairs = Merges::with_capacity(merges.len());
         for (index, merge) in merges.iter().enumerate() {
             let Some((left, right)) = merge.split_once(' ') else {
-                let problem = format!("holds \"{merge}\" at index {index}, expected two tokens with a space between");
+                let problem = format!("holds {merge:?} at index {index}, expected two tokens with a space between");
                 return Err(self.error("merges", problem));
             };
             joined.clear();
             joined.push_str(left);
             joined.push_str(right);
             if let Some(unknown) = [left, right, &joined].into_iter().find(|token| !vocab.contains_key(*token)) {
-                let problem = format!(
-                    "holds \"{merge}\" at index {index}, but \"{unknown}\" is none of the {} tokens",
-                    self.vocabulary.tokens.len()
-                );
+                let problem = format!("holds {merge:?} at index {index}, but {unknown:?} is none of the tokens");
                 return Err(self.error("merges", problem));
             }
             pairs.push((left.to_string(), right.to_string()));
@@ -270,38 +273,18 @@ impl Builder<'_> {
         Ok(pairs)
     }
 
-    /// The merges that a list of pieces implies: each way to cut a token into two others. Those of better tokens come
-    /// first, of one token those with the longer left part. Better is the higher score; Gemma's scores do not follow the
+    /// What stands for merges where the file has none. Better is the higher score; Gemma's scores do not follow the
     /// order in which it merges, its ids do.
-    fn recovered_merges(&self, vocab: &Vocab, spelled: &[String], kind: Kind) -> Result<Merges> {
+    fn pieces(&self, kind: Kind) -> Result<Pieces> {
+        // A special token never comes about by merging, or text that only spells it could not be told apart.
         let types = self.vocabulary.token_types.as_deref().unwrap_or_default();
-        let mut ranked = Vec::new();
-        for (index, token) in spelled.iter().enumerate() {
-            // A special token never comes about by merging, or text that only spells it could not be told apart. Of a
-            // token that stands there twice, the last one counts.
-            if types.get(index) == Some(&CONTROL) || vocab.get(token) != Some(&(index as u32)) {
-                continue;
-            }
-            for (chars, (at, _)) in token.char_indices().enumerate().skip(1) {
-                let (left, right) = token.split_at(at);
-                if vocab.contains_key(left) && vocab.contains_key(right) {
-                    ranked.push((index, chars, left, right));
-                }
-            }
+        let special = |id: usize| types.get(id) == Some(&CONTROL);
+        match (kind, &self.vocabulary.scores) {
+            (Kind::Gemma, _) => Ok(Pieces::by_id(self.vocabulary.tokens.len(), special)),
+            (Kind::Llama, Some(scores)) => Ok(Pieces::by_score(scores, special)),
+            (Kind::Llama, None) => Err(self.error("scores", "is missing, and so is tokenizer.ggml.merges".into())),
+            (Kind::ByteLevel(_), _) => Err(self.error("merges", "is missing".into())),
         }
-        if kind == Kind::Gemma {
-            ranked.sort_by_key(|(index, chars, ..)| (*index, usize::MAX - chars));
-        } else {
-            let Some(scores) = &self.vocabulary.scores else {
-                return Err(self.error("scores", "is missing, and so is tokenizer.ggml.merges".into()));
-            };
-            ranked.sort_by(|(a, a_chars, _, a_right), (b, b_chars, _, b_right)| {
-                let by_score = scores[*b].total_cmp(&(scores[*a] + 0.0));
-                let by_right = || b_right.chars().count().cmp(&a_right.chars().count());
-                by_score.then(b_chars.cmp(a_chars)).then_with(by_right)
-            });
-        }
-        Ok(ranked.into_iter().map(|(_, _, left, right)| (left.to_string(), right.to_string())).collect())
     }
 
     /// What stands before and behind the model.

@@ -1,6 +1,7 @@
 //! Text to token ids and back; chat templates.
 
 mod gguf;
+mod pieces;
 mod python;
 mod special;
 mod stream;

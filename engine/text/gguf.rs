@@ -237,40 +237,42 @@ impl Builder<'_> {
     }
 
     fn model(&self, vocab: Vocab, kind: Kind) -> Result<BPE> {
-        let merges = self.given_merges(&vocab)?;
-        let mut builder = BPE::builder();
+        let longest = vocab.keys().map(String::len).max().unwrap_or(0);
+        let merges = self.vocabulary.merges.iter().flatten().map(|merge| {
+            let (left, right) = merge.split_once(' ')?;
+            // The crate would read past its buffer.
+            let fits = left.len() + right.len() <= longest;
+            fits.then(|| (left.to_string(), right.to_string()))
+        });
+        let Some(merges) = merges.collect::<Option<Merges>>() else {
+            return Err(self.broken_merge(kind));
+        };
+        let mut builder = BPE::builder().vocab_and_merges(vocab, merges);
         if !matches!(kind, Kind::ByteLevel(_)) {
             builder = builder.fuse_unk(true).byte_fallback(true);
             if let Some(id) = self.vocabulary.roles.get("unk_token") {
                 builder = builder.unk_token(self.vocabulary.tokens[*id as usize].to_string());
             }
         }
-        builder
-            .vocab_and_merges(vocab, merges)
-            .build()
-            .map_err(|e| self.error("merges", format!("cannot be used: {e}")))
+        builder.build().map_err(|_| self.broken_merge(kind))
     }
 
-    /// The merges of the file, where all parts are tokens and so is what they make.
-    fn given_merges(&self, vocab: &Vocab) -> Result<Merges> {
-        let merges = self.vocabulary.merges.as_deref().unwrap_or_default();
-        let mut joined = String::new();
-        let mut pairs = Merges::with_capacity(merges.len());
-        for (index, merge) in merges.iter().enumerate() {
+    /// Which merge is at fault; looked for only once there is one, since half a million merges take long to look up.
+    fn broken_merge(&self, kind: Kind) -> Error {
+        let spelled = self.spelled(kind);
+        let tokens: HashSet<&str> = spelled.iter().map(String::as_str).collect();
+        for (index, merge) in self.vocabulary.merges.iter().flatten().enumerate() {
             let Some((left, right)) = merge.split_once(' ') else {
                 let problem = format!("holds {merge:?} at index {index}, expected two tokens with a space between");
-                return Err(self.error("merges", problem));
+                return self.error("merges", problem);
             };
-            joined.clear();
-            joined.push_str(left);
-            joined.push_str(right);
-            if let Some(unknown) = [left, right, &joined].into_iter().find(|token| !vocab.contains_key(*token)) {
+            let whole = format!("{left}{right}");
+            if let Some(unknown) = [left, right, &whole].into_iter().find(|token| !tokens.contains(token)) {
                 let problem = format!("holds {merge:?} at index {index}, but {unknown:?} is none of the tokens");
-                return Err(self.error("merges", problem));
+                return self.error("merges", problem);
             }
-            pairs.push((left.to_string(), right.to_string()));
         }
-        Ok(pairs)
+        self.error("merges", "cannot be used".into())
     }
 
     /// What stands for merges where the file has none. Better is the higher score; Gemma's scores do not follow the

@@ -1,11 +1,15 @@
 //! Text to token ids and back; chat templates.
 
+mod gguf;
+mod pieces;
 mod python;
 mod special;
 mod stream;
 mod template;
 mod tokenizer;
 
+#[doc(hidden)]
+pub use gguf::Vocabulary;
 pub use stream::TextStream;
 pub use template::{Content, Message, PartText, Template};
 pub use tokenizer::Tokenizer;

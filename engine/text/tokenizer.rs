@@ -1,5 +1,7 @@
 //! The tokenizer of a checkpoint: `tokenizer.json` run by the `tokenizers` crate, and the special tokens beside it.
 
+use super::gguf::{Builder, Vocabulary};
+use super::pieces::Pieces;
 use super::special::special_tokens;
 use super::stream::{Decoder, TextStream};
 use crate::error::{Error, Result};
@@ -24,6 +26,8 @@ pub struct Tokenizer {
 struct Shared {
     path: PathBuf,
     inner: tokenizers::Tokenizer,
+    /// Merges what `inner`, which then has no merges, leaves as characters.
+    pieces: Option<Pieces>,
     /// The added tokens of `inner` without the special ones, for text in which those are only letters.
     plain: AddedVocabulary,
     decoder: Decoder,
@@ -64,8 +68,28 @@ impl Tokenizer {
         }
         drop(json);
         let parsed = guard(|| tokenizers::Tokenizer::from_bytes(&bytes));
-        let mut inner = parsed.map_err(|problem| refuse(format!("it cannot be used: {problem}")))?;
+        let inner = parsed.map_err(|problem| refuse(format!("it cannot be used: {problem}")))?;
         drop(bytes);
+        Tokenizer::new(path.clone(), inner, None, special_tokens(folder)?)
+    }
+
+    /// A tokenizer of what the metadata of a GGUF file say.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
+    #[doc(hidden)]
+    pub fn from_vocabulary(path: &Path, vocabulary: Vocabulary<'_>) -> Result<Tokenizer> {
+        let (inner, pieces, special_tokens) = Builder { path, vocabulary }.build()?;
+        Tokenizer::new(path.into(), inner, pieces, special_tokens)
+    }
+
+    fn new(
+        path: PathBuf,
+        mut inner: tokenizers::Tokenizer,
+        pieces: Option<Pieces>,
+        special_tokens: BTreeMap<String, String>,
+    ) -> Result<Tokenizer> {
+        let refuse = |problem: String| Error::Tokenizer { path: path.clone(), problem };
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| refuse(e.to_string()))?;
         let decoder = Decoder::new(inner.get_decoder()).map_err(refuse)?;
@@ -75,8 +99,7 @@ impl Tokenizer {
         let mut plain = added.clone();
         plain.set_encode_special_tokens(true);
         let vocab_size = inner.get_vocab_size(true);
-        let special_tokens = special_tokens(folder)?;
-        let shared = Shared { path, inner, plain, decoder, special_ids, special_tokens, vocab_size };
+        let shared = Shared { path, inner, pieces, plain, decoder, special_ids, special_tokens, vocab_size };
         Ok(Tokenizer { shared: Arc::new(shared) })
     }
 
@@ -85,9 +108,16 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encode = || self.shared.inner.encode_fast(text, false).map(|encoding| encoding.get_ids().to_vec());
-        guard(encode)
-            .map_err(|problem| self.refuse(format!("a text of {} bytes cannot be encoded: {problem}", text.len())))
+        self.encode_with(self.shared.inner.get_added_vocabulary(), text, false)
+    }
+
+    /// Ids of a text that no template wraps: as [`Tokenizer::encode`], and what the file puts around each text, which
+    /// is [`Tokenizer::bos`] in front where [`Tokenizer::adds_bos`].
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the tokenizer fails.
+    pub fn encode_raw(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode_with(self.shared.inner.get_added_vocabulary(), text, true)
     }
 
     /// Ids of a text that somebody typed: the names of special tokens in it are only letters, so that nobody can end a
@@ -96,23 +126,36 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if the tokenizer fails, or knows a special token in the text as a word besides.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
-        let shared = &*self.shared;
-        let encode = || {
-            let mut pieces = shared.plain.extract_and_normalize(shared.inner.get_normalizer(), text);
-            if let Some(pre_tokenizer) = shared.inner.get_pre_tokenizer() {
-                pre_tokenizer.pre_tokenize(&mut pieces)?;
-            }
-            pieces.tokenize(|piece| shared.inner.get_model().tokenize(piece.get()))?;
-            pieces.into_encoding(None, 0, OffsetType::None).map(|encoding| encoding.get_ids().to_vec())
-        };
-        let failed = |problem| self.refuse(format!("a text of {} bytes cannot be encoded: {problem}", text.len()));
-        let ids = guard(encode).map_err(failed)?;
-        match ids.iter().find_map(|id| shared.special_ids.get(id)) {
+        let ids = self.encode_with(&self.shared.plain, text, false)?;
+        match ids.iter().find_map(|id| self.shared.special_ids.get(id)) {
             Some(token) => Err(self.refuse(format!(
                 "the text holds {token}, which this tokenizer can only read as a special token; take it out"
             ))),
             None => Ok(ids),
         }
+    }
+
+    /// Ids of a text in which the tokens `added` are found first; with what the file puts `around` it.
+    fn encode_with(&self, added: &AddedVocabulary, text: &str, around: bool) -> Result<Vec<u32>> {
+        let inner = &self.shared.inner;
+        let model = inner.get_model();
+        let encode = || {
+            let mut parts = added.extract_and_normalize(inner.get_normalizer(), text);
+            if let Some(pre_tokenizer) = inner.get_pre_tokenizer() {
+                pre_tokenizer.pre_tokenize(&mut parts)?;
+            }
+            parts.tokenize(|part| {
+                let tokens = model.tokenize(part.get())?;
+                Ok(match &self.shared.pieces {
+                    Some(pieces) => pieces.merge(&tokens, |piece| model.token_to_id(piece)),
+                    None => tokens,
+                })
+            })?;
+            let encoding = parts.into_encoding(None, 0, OffsetType::None)?;
+            inner.post_process(encoding, None, around).map(|encoding| encoding.get_ids().to_vec())
+        };
+        guard(encode)
+            .map_err(|problem| self.refuse(format!("a text of {} bytes cannot be encoded: {problem}", text.len())))
     }
 
     /// The text of ids; those without a token count as nothing. `skip_special` leaves special tokens out.
@@ -132,6 +175,17 @@ impl Tokenizer {
     /// Text as ids arrive one by one.
     pub fn stream(&self, skip_special: bool) -> TextStream {
         TextStream::new(self.clone(), skip_special)
+    }
+
+    /// The id of the token with which texts begin.
+    pub fn bos(&self) -> Option<u32> {
+        self.token_id(self.special_token("bos_token")?)
+    }
+
+    /// Whether [`Tokenizer::encode_raw`] puts [`Tokenizer::bos`] in front.
+    pub fn adds_bos(&self) -> bool {
+        let bos = self.bos();
+        bos.is_some() && self.encode_raw("").is_ok_and(|ids| ids.first().copied() == bos)
     }
 
     /// The id of a token, spelled as in the file.

@@ -7,7 +7,8 @@ use super::output::Output;
 use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
 use percept::gpu::Gpu;
-use percept::models::gemma4_unified::{Config, LayerType, cache_bytes};
+use percept::models::gemma::{Config, LayerType, cache_bytes};
+use percept::models::{config, family, template, tokenizer};
 use percept::text::{Template, Tokenizer};
 use percept::weights::Checkpoint;
 use serde_json::{Value, json};
@@ -60,12 +61,12 @@ pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
 
 fn show(args: &ShowArgs, output: &Output) -> Result<()> {
     let checkpoint = Checkpoint::open(&find(&args.folder)?)?;
-    let family = percept::models::family(&checkpoint)?;
-    let config = Config::read(&checkpoint)?;
+    let config = config(&checkpoint)?;
+    let tokenizer = tokenizer(&checkpoint)?;
     let shown = Shown {
-        family,
-        tokenizer: Tokenizer::open(checkpoint.folder())?,
-        template: Template::open(checkpoint.folder())?,
+        family: family(&checkpoint)?,
+        template: template(&checkpoint, &tokenizer)?,
+        tokenizer,
         // A machine without an adapter can look at models too.
         gpu: match args.adapter.asked() {
             Some(_) => Some(args.adapter.open_quietly()?),

@@ -341,7 +341,7 @@ impl Begun {
     /// Bytes of keys and values that a step behind `len` positions reads.
     fn cache_bytes(&self, len: usize) -> u64 {
         let config = self.loaded.model.config();
-        let layer = |layer: &crate::models::gemma4_unified::Layer| {
+        let layer = |layer: &crate::models::gemma::Layer| {
             let seen = config.reach(layer.kind).window.map_or(len, |window| window.min(len));
             (seen * layer.heads.num_kv_heads * stride(layer.heads.head_dim) * 2 * size_of::<f32>()) as u64
         };

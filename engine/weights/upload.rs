@@ -40,16 +40,12 @@ impl<'a> Upload<'a> {
         self.gpu.array_of(name, &self.values(name)?)
     }
 
-    /// Vectors as f32, one after another.
+    /// Values that were made on the CPU out of those of a tensor.
     ///
     /// # Errors
-    /// As [`Upload::vector`].
-    pub fn vectors(&self, names: &[&str]) -> Result<Array<f32>> {
-        let mut all = Vec::new();
-        for name in names {
-            all.extend(self.values(name)?);
-        }
-        self.gpu.array_of(names.first().unwrap_or(&""), &all)
+    /// [`Error::OutOfMemory`].
+    pub fn array(&self, name: &str, values: &[f32]) -> Result<Array<f32>> {
+        self.gpu.array_of(name, values)
     }
 
     /// The values of a small tensor on the CPU.

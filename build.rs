@@ -87,7 +87,10 @@ pub fn join(file: &Path) -> Result<Vec<Joined>, String> {
         .iter()
         .map(|loader| {
             let format = loader.strip_prefix("load_").ok_or(format!("{}: {loader} is no loader", file.display()))?;
-            let loads = snippet(file, &format!("shared/{loader}.wgsl"))?;
+            let mut loads = snippet(file, &format!("shared/{loader}.wgsl"))?;
+            for path in loads.clone().lines().filter_map(|line| line.strip_prefix("//include ")) {
+                loads += &snippet(file, path.trim())?;
+            }
             let text = hoist(&format!("{body}{snippets}{loads}"));
             Ok(Joined { name: format!("{stem}_{format}"), file: file.into(), text })
         })
@@ -129,8 +132,11 @@ fn entry(joined: &Joined, module: &naga::Module, subgroup: bool) -> String {
         .global_variables
         .iter()
         .filter_map(|(_, v)| {
+            let is_array = matches!(module.types[v.ty].inner, naga::TypeInner::Array { .. });
             let kind = match v.space {
+                naga::AddressSpace::Uniform if is_array => "Window",
                 naga::AddressSpace::Uniform => "Uniform",
+                naga::AddressSpace::Handle => "Texture",
                 naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => "ReadWrite",
                 naga::AddressSpace::Storage { .. } => "Read",
                 _ => return None,
@@ -160,10 +166,11 @@ fn entry(joined: &Joined, module: &naga::Module, subgroup: bool) -> String {
 fn uniform_checks(module: &naga::Module, twin: &str, shader: &str) -> String {
     let mut out = String::new();
     for (_, variable) in module.global_variables.iter() {
-        if variable.space != naga::AddressSpace::Uniform {
+        let ty = &module.types[variable.ty];
+        let is_array = matches!(ty.inner, naga::TypeInner::Array { .. });
+        if variable.space != naga::AddressSpace::Uniform || is_array {
             continue;
         }
-        let ty = &module.types[variable.ty];
         let naga::TypeInner::Struct { members, span } = &ty.inner else {
             panic!("{shader}: a uniform must be a struct")
         };

@@ -108,7 +108,7 @@ impl Trace {
         let parts = split(&pieces, case.prefix_len.unwrap_or(0));
         for part in &parts {
             let mut seen = |name: &str, values: Vec<f32>| states.entry(name.into()).or_default().extend(values);
-            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), seen: &mut seen };
+            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: true, seen: &mut seen };
             session.prefill_watched(part, &mut Some(watch))?;
         }
         let (hidden, vocab) = (model.config().hidden_size, model.config().vocab_size);

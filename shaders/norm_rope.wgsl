@@ -1,6 +1,6 @@
-// norm_rope: q and k normalised per head and turned by their position, v normalised; k and v go into the cache.
+// norm_rope: q and k normalised per head and turned by their position, v normalised or not; k and v go into the cache.
 //   n(h) = h / sqrt(mean(h^2) + eps) * w;  pair (i, i + head_dim / 2) of n(h) turns by the angle of its table entry
-//   qkv      [rows, qkv_stride] f32: num_heads q, num_kv_heads k, and as many v (none if v_from_k)   read
+//   qkv      [rows, qkv_stride] f32: num_heads q, num_kv_heads k, and as many v (none if from keys)  read
 //   norms    [2, head_dim] f32: q_norm, k_norm; v has no weight                                      read
 //   angles   [positions, pairs] of (cos, sin); pairs from `pairs` on do not turn                     read
 //   step     [0] the position of row 0                                                               read
@@ -12,9 +12,11 @@
 //include shared/reduce.wgsl
 
 override WG: u32 = 32u;
+const FROM_KEYS: u32 = 1u;
+const PLAIN: u32 = 2u;
 struct Params {
     num_heads: u32, num_kv_heads: u32, head_dim: u32, padded: u32,
-    qkv_stride: u32, slots: u32, pairs: u32, v_from_k: u32,
+    qkv_stride: u32, slots: u32, pairs: u32, values: u32,
     eps: f32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let row = group.x;
     let kv_end = params.num_heads + params.num_kv_heads;
     let is_v = group.y >= kv_end;
-    let head = group.y - select(0u, params.num_kv_heads, is_v && params.v_from_k == 1u);
+    let head = group.y - select(0u, params.num_kv_heads, is_v && params.values == FROM_KEYS);
     let source = row * params.qkv_stride + head * params.head_dim;
     var squares = 0.0;
     for (var i = lane; i < params.head_dim; i += WG) { squares += qkv[source + i] * qkv[source + i]; }
@@ -41,7 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let slot = (position % params.slots) * params.num_kv_heads;
     if is_v {
         let place = (slot + group.y - kv_end) * params.padded;
-        for (var i = lane; i < params.head_dim; i += WG) { v_cache[place + i] = qkv[source + i] * scale; }
+        let factor = select(scale, 1.0, params.values == PLAIN);
+        for (var i = lane; i < params.head_dim; i += WG) { v_cache[place + i] = qkv[source + i] * factor; }
         return;
     }
     let half = params.head_dim / 2u;

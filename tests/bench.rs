@@ -25,11 +25,11 @@ fn every_adapter_is_measured() {
         assert!(ceilings.best_read_bytes_per_s >= ceilings.read_bytes_per_s, "{ceilings:?}");
 
         let mut report = Report::new(gpu.adapter(), true, ceilings);
-        let lens = Lens { prefills: &[40, 5000], caches: &[0, 100, 5000] };
-        let model = begun.measure(effort, &ceilings, lens, &mut |_| {}).unwrap();
+        let lens = Lens { prefills: vec![40, 5000], caches: vec![0, 100, 5000], answer: 7 };
+        let model = begun.measure(effort, &ceilings, &lens, &mut |_| {}).unwrap();
         assert_eq!((model.prefill.len(), model.decode.len(), model.skipped.len()), (1, 2, 2), "{model:?}");
         for decode in &model.decode {
-            assert_eq!(decode.times.repeats, 2);
+            assert_eq!((decode.times.repeats, decode.tokens), (2, 7));
             assert!((decode.tokens_per_s * decode.times.median_s - 1.0).abs() < 1e-9, "{decode:?}");
             assert!(decode.bytes > decode.cache_bytes + model.weight_bytes / 2, "{decode:?}");
         }
@@ -51,9 +51,21 @@ fn every_adapter_is_measured() {
         for part in [gpu.adapter().title().as_str(), "take_row", "first token", "not measured", "GB/s"] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
-        let json = serde_json::to_value(&report).unwrap();
+        let json = report.json().unwrap();
         assert_eq!(json["kernels"][0]["kernel"], "take_row");
         assert!(json["model"]["decode"][1]["median_s"].as_f64().unwrap() > 0.0);
         assert_eq!(json["driver"], gpu.adapter().driver);
+        // What scripts rely on stands in front.
+        for (short, long) in [
+            ("prefill_tok_s", &json["model"]["prefill"][0]["tokens_per_s"]),
+            ("decode_tok_s", &json["model"]["decode"][0]["tokens_per_s"]),
+            ("bytes_per_token", &json["model"]["decode"][0]["bytes"]),
+            ("share_of_read_bandwidth", &json["model"]["decode"][0]["share_of_bandwidth"]),
+            ("peak_rss_bytes", &json["model"]["peak_rss_bytes"]),
+        ] {
+            assert_eq!(&json[short], long, "{short}");
+        }
+        let ms = |name: &str| json[name].as_f64().unwrap();
+        assert!(ms("load_to_first_token_ms") > ms("load_ms") && ms("load_ms") > 0.0 && ms("first_token_ms") > 0.0);
     }
 }

@@ -4,7 +4,7 @@ use percept::Error;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::media::{Audio, Image};
 use percept::models::{LoadOptions, Media, Model};
-use percept::session::{Event, Generation, Part, Session, SessionOptions, StopReason};
+use percept::session::{Event, Generation, Part, Session, SessionOptions, StopReason, Window, raw_ids};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -268,7 +268,7 @@ fn a_conversation_is_shorter_where_memory_is_short() {
     };
     let plenty = limit(1 << 30);
     assert_eq!(new(&plenty, None).unwrap(), 4096);
-    let model = limit(plenty.gpu().held_bytes() + 4_500_000);
+    let model = limit(plenty.gpu().held_bytes() + 5_500_000);
     assert_eq!(new(&model, None).unwrap(), 2048);
     let error = new(&model, Some(4096)).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "what was asked for is not changed: {error}");
@@ -326,4 +326,132 @@ fn every_adapter_gives_the_same_greedy_answer() {
         })
         .collect();
     assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:?}");
+}
+
+/// Ids of a raw continuation.
+fn continued(session: &mut Session, tokens: usize) -> Vec<u32> {
+    let events = session.continue_raw(&greedy(tokens)).unwrap();
+    events.filter_map(|event| if let Event::Token { id } = event.unwrap() { Some(id) } else { None }).collect()
+}
+
+#[test]
+fn raw_ids_are_continued_the_same_from_wherever_they_are_cut() {
+    let ids = raw_ids(model(), "Once upon a time there was").unwrap();
+    assert_eq!(Some(ids[0]), model().tokenizer().token_id("<bos>"));
+    let mut whole = session(600);
+    whole.push_ids(&ids).unwrap();
+    let said = continued(&mut whole, 12);
+    assert_eq!((said.len(), whole.ids()), (12, [&ids[..], &said[..11]].concat().as_slice()));
+    // In parts; cut off and gone on with, which reads the last token first; after a rollback, which reads one again.
+    let mut parts = session(600);
+    for part in ids.chunks(3) {
+        parts.push_ids(part).unwrap();
+    }
+    let mark = parts.mark();
+    let first = continued(&mut parts, 5);
+    let rest = continued(&mut parts, 7);
+    assert_eq!([first, rest].concat(), said);
+    parts.rollback(&mark).unwrap();
+    assert_eq!(parts.ids(), ids);
+    assert_eq!(continued(&mut parts, 12), said);
+    // An answer that is dropped leaves what was taken of it, and the state of its last token.
+    parts.rollback(&mark).unwrap();
+    let taken = parts.continue_raw(&greedy(12)).unwrap().find(|event| matches!(event, Ok(Event::Token { .. })));
+    assert_eq!(taken.unwrap().unwrap(), Event::Token { id: said[0] });
+    assert_eq!(continued(&mut parts, 11), said[1..]);
+}
+
+#[test]
+fn an_answer_that_ended_by_itself_can_be_continued() {
+    let ids = raw_ids(model(), "Once upon a time there was").unwrap();
+    let mut whole = session(600);
+    whole.push_ids(&ids).unwrap();
+    let said = continued(&mut whole, 12);
+    let stop = said.iter().position(|id| !said[..5].contains(id)).expect("another token than the first ones");
+    let mut stopped = session(600);
+    stopped.push_ids(&ids).unwrap();
+    let generation = Generation { stop_ids: vec![said[stop]], ..greedy(12) };
+    assert!(stopped.continue_raw(&generation).unwrap().all(|event| event.is_ok()));
+    assert_eq!(stopped.ids(), [&ids[..], &said[..stop]].concat());
+    assert_eq!(continued(&mut stopped, 12 - stop), said[stop..]);
+}
+
+#[test]
+fn first_logits_are_those_of_the_first_token() {
+    let mut session = session(600);
+    session.push_ids(&raw_ids(model(), "Once upon").unwrap()).unwrap();
+    let mut answer = session.continue_raw(&greedy(3)).unwrap();
+    let logits = answer.first_logits().unwrap().unwrap();
+    assert_eq!(logits.len(), model().config().vocab_size);
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
+    assert_eq!(answer.next().unwrap().unwrap(), Event::Token { id: best as u32 });
+    assert_eq!(answer.first_logits().unwrap(), None);
+}
+
+#[test]
+fn raw_ids_that_cannot_be_read_change_nothing() {
+    let mut session = session(32);
+    let refused = |session: &mut Session, ids: &[u32]| session.push_ids(ids).unwrap_err().to_string();
+    assert!(session.continue_raw(&greedy(1)).unwrap_err().to_string().contains("there is nothing to continue"));
+    let words = model().config().vocab_size as u32;
+    assert!(refused(&mut session, &[2, words]).contains(&format!("a token id is {words}")));
+    session.push_ids(&[2, 3, 4]).unwrap();
+    assert!(matches!(session.push_ids(&[5; 30]).unwrap_err(), Error::Context { needed: 33, .. }));
+    assert_eq!(session.ids(), [2, 3, 4]);
+    session.push_ids(&[5; 29]).unwrap();
+    assert!(matches!(session.continue_raw(&greedy(1)).unwrap_err(), Error::Context { needed: 33, .. }));
+    let mut open = self::session(600);
+    open.push("What".into()).unwrap();
+    let before = open.ids().to_vec();
+    assert!(refused(&mut open, &[2]).contains("the message is open"));
+    assert!(open.continue_raw(&greedy(1)).unwrap_err().to_string().contains("the message is open"));
+    assert_eq!(open.ids(), before);
+}
+
+/// Input ids of a recorded case, and the surprises of its last ones by the recorded logits.
+fn recorded(name: &str) -> (Vec<u32>, Vec<f64>) {
+    let bytes = std::fs::read(folder().join(format!("cases/{name}.safetensors"))).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let words = |name: &str| file.tensor(name).unwrap().data().chunks_exact(4).map(|w| w.try_into().unwrap());
+    let ids: Vec<u32> = words("input_ids").map(u32::from_le_bytes).collect();
+    let logits: Vec<f64> = words("logits").map(f32::from_le_bytes).map(f64::from).collect();
+    let rows: Vec<&[f64]> = logits.chunks_exact(model().config().vocab_size).collect();
+    let surprise = |row: &[f64], id: u32| row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[id as usize];
+    // A row foretells the id behind it, so the last one foretells none of these.
+    let behind = &ids[ids.len() - rows.len() + 1..];
+    (ids.clone(), rows.iter().zip(behind).map(|(row, id)| surprise(row, *id)).collect())
+}
+
+#[test]
+fn a_text_is_as_likely_as_the_reference_says() {
+    let mut session = session(600);
+    for name in ["text", "long_text", "text"] {
+        let (ids, expected) = recorded(name);
+        let first = ids.len() - expected.len();
+        assert!(expected.len() >= 7 && (first == 1) == (name == "text"));
+        let nats = session.score(&Window { ids: ids.clone(), first }).unwrap();
+        assert_eq!(nats.len(), expected.len());
+        for (at, (nats, expected)) in nats.iter().zip(&expected).enumerate() {
+            assert!((nats - expected).abs() < 1e-4, "{name}, {}: {nats}, expected {expected}", first + at);
+        }
+        assert!(session.is_empty());
+        // What is scored later is scored the same.
+        let last = session.score(&Window { first: ids.len() - 1, ids }).unwrap();
+        assert!((last[0] - nats[nats.len() - 1]).abs() < 1e-6, "{name}");
+    }
+}
+
+#[test]
+fn scoring_needs_a_conversation_of_its_own_and_something_before() {
+    let mut session = session(32);
+    let refused = |session: &mut Session, ids: Vec<u32>, first| session.score(&Window { ids, first }).unwrap_err();
+    assert!(refused(&mut session, vec![2, 3], 0).to_string().contains("nothing stands before the first id"));
+    assert!(matches!(refused(&mut session, vec![2; 34], 1), Error::Context { needed: 33, .. }));
+    assert!(refused(&mut session, vec![2, u32::MAX], 1).to_string().contains("a token id is 4294967295"));
+    for (ids, first) in [(vec![], 1), (vec![2], 1), (vec![2, 3], 2), (vec![2, 3], 5)] {
+        assert!(session.score(&Window { ids, first }).unwrap().is_empty());
+    }
+    session.push_ids(&[2]).unwrap();
+    assert!(refused(&mut session, vec![2, 3], 1).to_string().contains("the conversation has begun"));
+    assert_eq!(session.ids(), [2]);
 }

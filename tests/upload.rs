@@ -90,7 +90,7 @@ fn stacked_matrices_in_blocks_of_small_bindings() {
             (["g", "h"], Format::Bf16),
         ] {
             let matrix = upload.matrix(&names).unwrap();
-            assert_eq!((matrix.rows, matrix.format), (127, format));
+            assert_eq!((matrix.rows, matrix.blocks[0].format), (127, format));
             assert!(matrix.blocks.iter().all(|b| b.data.bytes() <= 2048), "{names:?}");
             assert!(matrix.blocks.len() > 1 || matrix.width == 5, "{names:?} is split");
             check(&gpu, &matrix, &[of(names[0]).as_slice(), of(names[1])].concat());
@@ -111,7 +111,7 @@ fn matrices_of_different_formats_are_widened() {
     for gpu in gpus(1 << 20) {
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
         let matrix = Upload::new(&gpu, &checkpoint, &|_, _| {}).matrix(&["a", "b", "c"]).unwrap();
-        assert_eq!((matrix.format, matrix.blocks.len()), (Format::F32, 1));
+        assert_eq!((matrix.blocks[0].format, matrix.blocks.len()), (Format::F32, 1));
         check(&gpu, &matrix, &tensors.iter().flat_map(|t| t.3.clone()).collect::<Vec<f32>>());
     }
 }

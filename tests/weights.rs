@@ -86,7 +86,7 @@ fn values_of_every_float_format() {
     assert_eq!(bits(read[2].to_f32().unwrap()), bits(values.map(|v| f16::from_f32(v).to_f32()).to_vec()));
     assert_eq!(bits(read[3].to_f32().unwrap()), bits(values.map(|v| bf16::from_f32(v).to_f32()).to_vec()));
     let refused = sentence(folder.path(), read[0].to_f32().unwrap_err());
-    assert_eq!(refused, "a.safetensors: tensor x is U8, expected F32, F16 or BF16");
+    assert_eq!(refused, "a.safetensors: tensor x is U8, expected F32, F16, BF16 or a block format");
 }
 
 /// Every f16 of a long tensor, against the crate's conversion.
@@ -356,10 +356,10 @@ fn broken_folders() {
     assert_eq!(sentence(empty.path(), Checkpoint::open(empty.path()).unwrap_err()), missing("config.json"));
     let nowhere = sentence(empty.path(), Checkpoint::open(&empty.path().join("x")).unwrap_err());
     assert_eq!(nowhere, "cannot open x: No such file or directory (os error 2)");
-    let other = folder_of(&[("model.gguf", b"GGUF")]);
+    let other = folder_of(&[("model.onnx", b"ONNX")]);
     assert_eq!(
-        sentence(other.path(), Checkpoint::open(&other.path().join("model.gguf")).unwrap_err()),
-        "model model.gguf is neither a checkpoint folder nor its config.json, model.safetensors or model.safetensors.index.json; name the folder"
+        sentence(other.path(), Checkpoint::open(&other.path().join("model.onnx")).unwrap_err()),
+        "model model.onnx is neither a GGUF file nor a checkpoint folder nor its config.json, model.safetensors or model.safetensors.index.json; name one of these"
     );
     // Sharded and sound.
     let b = tensors(&[("b", "BF16", &[2], &[0; 4])]);

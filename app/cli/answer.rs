@@ -4,7 +4,10 @@ use super::interrupt::Stoppable;
 use super::output::Output;
 use anyhow::Result;
 use percept::session::{Event, Generation, Session, StopReason, Timings};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// Best logits that are told.
+const TOP_LOGITS: usize = 16;
 
 /// What became of an answer.
 pub struct Said {
@@ -12,6 +15,15 @@ pub struct Said {
     pub text: String,
     /// Why it ended.
     pub reason: StopReason,
+}
+
+/// What is continued.
+#[derive(Clone, Copy, PartialEq)]
+pub enum From {
+    /// The user's message, which is closed before.
+    Message,
+    /// The ids in the cache as they are.
+    Ids,
 }
 
 /// How an answer is written.
@@ -23,13 +35,13 @@ pub enum Form {
     Json,
 }
 
-/// Closes the user's message and gives the answer; Ctrl-C ends it early.
+/// Gives what follows `from`; Ctrl-C ends it early.
 ///
 /// # Errors
-/// As [`Session::generate`], or if it cannot be written.
-pub fn give(session: &mut Session, generation: &Generation, form: Form, output: &Output) -> Result<Said> {
+/// As [`Session::generate`] and [`Session::continue_raw`], or if it cannot be written.
+pub fn give(session: &mut Session, from: From, generation: &Generation, form: Form, output: &Output) -> Result<Said> {
     let stoppable = Stoppable::new(session.cancel_handle());
-    give_stoppable(session, generation, form, output, &stoppable)
+    give_stoppable(session, from, generation, form, output, &stoppable)
 }
 
 /// As [`give`], where Ctrl-C was already taken over.
@@ -38,22 +50,30 @@ pub fn give(session: &mut Session, generation: &Generation, form: Form, output: 
 /// As [`give`].
 pub fn give_stoppable(
     session: &mut Session,
+    from: From,
     generation: &Generation,
     form: Form,
     output: &Output,
     stoppable: &Stoppable,
 ) -> Result<Said> {
     let mut writer = Writer { output, form, text: String::new(), thinking: false };
-    let answer = session.generate(generation)?;
+    let answer = match from {
+        From::Message => session.generate(generation)?,
+        From::Ids => session.continue_raw(generation)?,
+    };
     stoppable.stop_if_pressed();
-    let mut stop = None;
+    let top_logits = match form {
+        Form::Json => answer.first_logits()?.map(|logits| top(&logits)),
+        Form::Text => None,
+    };
+    let (mut ids, mut stop) = (Vec::new(), None);
     for event in answer {
         let event = event.inspect_err(|_| writer.break_line())?;
-        if form == Form::Json {
-            output.json(&to_json(&event, generation.seed))?;
+        if let (Form::Json, Some(object)) = (form, to_json(&event)) {
+            output.json(&object)?;
         }
         match event {
-            Event::Token { .. } => {}
+            Event::Token { id } => ids.push(id),
             Event::Text { delta, thinking } => writer.take(&delta, thinking)?,
             Event::Stop { reason, timings } => stop = Some((reason, timings)),
         }
@@ -61,6 +81,23 @@ pub fn give_stoppable(
     // The last event is always a stop.
     let (reason, timings) = stop.unwrap_or((StopReason::Cancelled, Timings::default()));
     writer.end()?;
+    if form == Form::Json {
+        let prompt_ids = session.ids().get(..timings.prompt_tokens);
+        output.json(&json!({
+            "event": "stop",
+            "reason": reason_name(reason),
+            "prompt_tokens": timings.prompt_tokens,
+            "tokens": timings.tokens,
+            "first_token_ms": timings.first_token.as_secs_f64() * 1e3,
+            "decode_ms": timings.decode.as_secs_f64() * 1e3,
+            "tokens_per_s": timings.tokens_per_s(),
+            "seed": generation.seed,
+            "prompt_ids": prompt_ids,
+            "ids": ids,
+            "text": writer.text,
+            "top_logits": top_logits,
+        }))?;
+    }
     match reason {
         StopReason::Context => output.note("the context is full; a larger one (--context) lets it say more"),
         StopReason::Cancelled => output.note("stopped"),
@@ -111,21 +148,25 @@ impl Writer<'_> {
     }
 }
 
-fn to_json(event: &Event, seed: u64) -> serde_json::Value {
+/// What is told as it happens; the stop has to wait for the ids.
+fn to_json(event: &Event) -> Option<Value> {
     match event {
-        Event::Token { id } => json!({"event": "token", "id": id}),
-        Event::Text { delta, thinking } => json!({"event": "text", "delta": delta, "thinking": thinking}),
-        Event::Stop { reason, timings } => json!({
-            "event": "stop",
-            "reason": reason_name(*reason),
-            "prompt_tokens": timings.prompt_tokens,
-            "tokens": timings.tokens,
-            "first_token_ms": timings.first_token.as_secs_f64() * 1e3,
-            "decode_ms": timings.decode.as_secs_f64() * 1e3,
-            "tokens_per_s": timings.tokens_per_s(),
-            "seed": seed,
-        }),
+        Event::Token { id } => Some(json!({"event": "token", "id": id})),
+        Event::Text { delta, thinking } => Some(json!({"event": "text", "delta": delta, "thinking": thinking})),
+        Event::Stop { .. } => None,
     }
+}
+
+/// The best logits with their ids, best first; of equal ones the lower id.
+fn top(logits: &[f32]) -> Vec<(usize, f32)> {
+    let mut all: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
+    let better = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if all.len() > TOP_LOGITS {
+        all.select_nth_unstable_by(TOP_LOGITS, better);
+        all.truncate(TOP_LOGITS);
+    }
+    all.sort_unstable_by(better);
+    all
 }
 
 /// As in JSON lines and conversation files.

@@ -3,6 +3,8 @@
 use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
+use crate::store::models::{Found, Places, State};
+use crate::store::names::{Meant, resolve};
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::models::{LoadOptions, Model};
@@ -16,8 +18,9 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Model and adapter")]
 pub struct LoadArgs {
-    /// A checkpoint folder as published (config.json, tokenizer.json, model.safetensors), or one of these files.
-    #[arg(long, short, value_name = "DIR")]
+    /// A checkpoint folder as published (config.json, tokenizer.json, model.safetensors), one of these files, or a name of
+    /// `percept models list`.
+    #[arg(long, short, value_name = "MODEL")]
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub adapter: AdapterArgs,
@@ -95,13 +98,13 @@ impl LoadArgs {
         load(&gpu, &folder, output)
     }
 
-    /// The folder of the model.
+    /// Where the model is.
     ///
     /// # Errors
-    /// If it is not there.
+    /// As [`find`].
     pub fn folder(&self, output: &Output) -> Result<PathBuf> {
         match &self.model {
-            Some(path) => existing(path, "a checkpoint folder"),
+            Some(path) => find(path),
             None => default_model(output),
         }
     }
@@ -148,13 +151,48 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem =
-            "no model: name a checkpoint folder with --model DIR (config.json, tokenizer.json, model.safetensors)";
+        let problem = "no model: name a checkpoint folder or one of `percept models list` with --model MODEL";
         return Err(Usage(problem.into()).into());
     }
     output
         .note("no --model given: this is the small test model; its weights are random and its words mean nothing yet");
     Ok(folder)
+}
+
+/// Where a model is: the path itself if something is there, else what is called so in the stores of other programs.
+///
+/// # Errors
+/// A sentence that lists those that are meant, or those called alike and where they were looked for.
+pub fn find(name: &Path) -> Result<PathBuf> {
+    let text = match name.to_str() {
+        // What can only be a path is looked for nowhere else.
+        Some(text) if !name.is_absolute() && !text.starts_with('.') && name.symlink_metadata().is_err() => text,
+        _ => return existing(name, "a checkpoint folder"),
+    };
+    let places = Places::of_this_user();
+    let findings = places.find();
+    let called = |model: &Found| format!("{}:{}", model.store.prefix(), model.name);
+    let list = |models: &[&Found]| models.iter().map(|model| called(model)).collect::<Vec<_>>().join(", ");
+    let problem = match resolve(&findings.models, text) {
+        Meant::One(Found { path, state: State::Usable | State::Unsupported, .. }) => return Ok(path.clone()),
+        Meant::One(model @ Found { state: State::Broken(problem), .. }) => {
+            format!("{} cannot be used: {problem}", called(model))
+        }
+        Meant::Several(models) => format!("{text} can mean {}; name one of them", list(&models)),
+        Meant::None(near) => {
+            let near = match &near[..] {
+                [] => String::new(),
+                near => format!("; called alike: {}", list(near)),
+            };
+            let looked: Vec<String> = places.folders().map(|path| path.display().to_string()).collect();
+            format!(
+                "{text} does not exist and no model is called so{near}; expected a checkpoint folder, or one of `percept models \
+                 list`, which looks in {}",
+                looked.join(", ")
+            )
+        }
+    };
+    Err(Usage(problem).into())
 }
 
 /// The path, if something is there.

@@ -11,6 +11,7 @@ mod load;
 mod models;
 pub mod output;
 mod parts;
+mod perplexity;
 mod sampling;
 mod trace;
 
@@ -24,6 +25,7 @@ pub enum Command {
     Models(models::ModelsArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
+    Perplexity(perplexity::PerplexityArgs),
     Trace(trace::TraceArgs),
 }
 
@@ -37,6 +39,7 @@ impl Command {
             Command::Models(args) => models::run(&args, &output),
             Command::Doctor(args) => doctor::run(&args, &output),
             Command::Bench(args) => bench::run(&args, &output),
+            Command::Perplexity(args) => perplexity::run(&args, &output),
             Command::Trace(args) => trace::run(&args, &output),
         }
     }

@@ -1,11 +1,14 @@
 //! `percept models`: what checkpoints are, without loading them.
 
-use super::load::{AdapterArgs, existing};
+mod list;
+
+use super::load::{AdapterArgs, find};
 use super::output::Output;
 use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
 use percept::gpu::Gpu;
-use percept::models::gemma4_unified::{Config, LayerType, cache_bytes};
+use percept::models::gemma::{Config, LayerType, cache_bytes};
+use percept::models::{config, family, template, tokenizer};
 use percept::text::{Template, Tokenizer};
 use percept::weights::Checkpoint;
 use serde_json::{Value, json};
@@ -22,6 +25,7 @@ pub struct ModelsArgs {
 
 #[derive(clap::Subcommand)]
 enum ModelsCommand {
+    List(list::ListArgs),
     Show(ShowArgs),
 }
 
@@ -34,8 +38,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 struct ShowArgs {
-    /// The checkpoint folder.
-    #[arg(value_name = "DIR")]
+    /// The checkpoint folder, or a name of `percept models list`.
+    #[arg(value_name = "MODEL")]
     folder: PathBuf,
     #[command(flatten)]
     adapter: AdapterArgs,
@@ -49,14 +53,20 @@ struct ShowArgs {
 /// # Errors
 /// Whatever is wrong with the checkpoint.
 pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
-    let ModelsCommand::Show(args) = &args.command;
-    let checkpoint = Checkpoint::open(&existing(&args.folder, "a checkpoint folder")?)?;
-    let family = percept::models::family(&checkpoint)?;
-    let config = Config::read(&checkpoint)?;
+    match &args.command {
+        ModelsCommand::List(args) => list::run(args, output),
+        ModelsCommand::Show(args) => show(args, output),
+    }
+}
+
+fn show(args: &ShowArgs, output: &Output) -> Result<()> {
+    let checkpoint = Checkpoint::open(&find(&args.folder)?)?;
+    let config = config(&checkpoint)?;
+    let tokenizer = tokenizer(&checkpoint)?;
     let shown = Shown {
-        family,
-        tokenizer: Tokenizer::open(checkpoint.folder())?,
-        template: Template::open(checkpoint.folder())?,
+        family: family(&checkpoint)?,
+        template: template(&checkpoint, &tokenizer)?,
+        tokenizer,
         // A machine without an adapter can look at models too.
         gpu: match args.adapter.asked() {
             Some(_) => Some(args.adapter.open_quietly()?),

@@ -88,6 +88,16 @@ impl Output {
         !self.quiet
     }
 
+    /// A bar in a terminal that counts to `total`, nothing elsewhere.
+    pub fn counting(&self, total: u64, what: &'static str) -> ProgressBar {
+        if self.quiet || !self.watched {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style).with_prefix(what)
+    }
+
     fn dimmed(&self, text: &str) -> String {
         if self.colour { format!("\x1b[2m{text}\x1b[0m") } else { text.into() }
     }

@@ -2,7 +2,7 @@
 
 use super::failure::Usage;
 use super::interrupt;
-use super::load::{self, AdapterArgs, existing};
+use super::load::{self, AdapterArgs, existing, find};
 use super::output::Output;
 use anyhow::Result;
 use percept::trace::{Case, Trace};
@@ -20,7 +20,7 @@ logits, and the tokens of the greedy answer.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TraceArgs {
-    /// The checkpoint folder.
+    /// The checkpoint folder, or a name of `percept models list`.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The recorded case.
@@ -38,7 +38,7 @@ pub struct TraceArgs {
 /// # Errors
 /// Whatever is wrong with the case, the model, the adapter or the file to write.
 pub fn run(args: &TraceArgs, output: &Output) -> Result<()> {
-    let path = existing(&args.model, "a checkpoint folder")?;
+    let path = find(&args.model)?;
     let folder = if path.is_dir() { path.clone() } else { parent(&path).to_path_buf() };
     let case = Case::open(&existing(&args.case, "a recorded case (JSON)")?, &folder)?;
     if !parent(&args.out).is_dir() {

@@ -1,6 +1,8 @@
-//! What is kept on disk for a person: conversations and the history of lines.
+//! What is on disk for a person: conversations and the history of lines, and the models that other programs have put there.
 
 pub mod conversations;
+pub mod models;
+pub mod names;
 
 use std::path::PathBuf;
 

@@ -9,24 +9,29 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::stride;
 use crate::models::{LoadOptions, Model, Piece, Progress};
-use crate::session::{DEFAULT_CONTEXT, Event, Generation, Session, SessionOptions};
+use crate::session::{DEFAULT_CONTEXT, Event, Generation, Session, SessionOptions, raw_ids};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// What is measured warm.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lens {
     /// Tokens of the prompts that are read.
-    pub prefills: &'static [usize],
+    pub prefills: Vec<usize>,
     /// Tokens in the cache before the question whose answer is timed.
-    pub caches: &'static [usize],
+    pub caches: Vec<usize>,
+    /// Tokens of an answer, two at the least.
+    pub answer: usize,
 }
 
 impl Lens {
     /// Of reports that are compared.
-    pub const USUAL: Lens = Lens { prefills: &[128, 512], caches: &[0, 512, 2048] };
+    pub fn usual(effort: Effort) -> Lens {
+        let answer = if effort == Effort::QUICK { 16 } else { 48 };
+        Lens { prefills: vec![128, 512], caches: vec![0, 512, 2048], answer }
+    }
 }
 
 /// Room for the message that asks for the answer.
@@ -171,14 +176,14 @@ impl Begun {
         mut self,
         effort: Effort,
         ceilings: &Ceilings,
-        lens: Lens,
+        lens: &Lens,
         seen: &mut dyn FnMut(&str),
     ) -> Result<ModelReport> {
         let mut skipped = Vec::new();
         seen("first token");
         let first_token_warm = super::repeat(effort, || Ok(self.first_token()?.0))?;
         let mut prefill = Vec::new();
-        for &tokens in lens.prefills {
+        for &tokens in &lens.prefills {
             if tokens > self.session.context() {
                 skipped.push(format!("prefill of {tokens} tokens: the context is {}", self.session.context()));
                 continue;
@@ -187,8 +192,8 @@ impl Begun {
             prefill.push(self.prefill(tokens, effort, ceilings)?);
         }
         let mut decode = Vec::new();
-        let tokens = if effort == Effort::QUICK { 16 } else { 48 };
-        for &len in lens.caches {
+        let tokens = lens.answer.max(2);
+        for &len in &lens.caches {
             if len + MESSAGE_ROOM + tokens > self.session.context() {
                 skipped.push(format!("decode behind {len} tokens: the context is {}", self.session.context()));
                 continue;
@@ -220,10 +225,19 @@ impl Begun {
     fn first_token(&mut self) -> Result<(f64, usize)> {
         let mark = self.session.mark();
         let started = Instant::now();
-        self.session.push(QUESTION.into())?;
+        self.ask()?;
         let (seconds, prompt) = self.answer(1, |_| started.elapsed().as_secs_f64())?;
         self.session.rollback(&mark)?;
         Ok((seconds, prompt))
+    }
+
+    /// Reads the question: as a message, or as it stands where the model has no template.
+    fn ask(&mut self) -> Result<()> {
+        if self.loaded.model.template().is_ok() {
+            return self.session.push(QUESTION.into());
+        }
+        let ids = raw_ids(&self.loaded.model, QUESTION)?;
+        self.session.push_ids(&ids)
     }
 
     /// Generates `tokens` tokens whatever they are; `first` is called at the first one. Its result, and the tokens in
@@ -236,7 +250,11 @@ impl Begun {
         };
         let mut seen = None;
         let mut prompt = 0;
-        for event in self.session.generate(&generation)? {
+        let answer = match self.loaded.model.template() {
+            Ok(_) => self.session.generate(&generation)?,
+            Err(_) => self.session.continue_raw(&generation)?,
+        };
+        for event in answer {
             match event? {
                 Event::Token { id } if seen.is_none() => seen = Some(first(id)),
                 Event::Stop { timings, .. } => prompt = timings.prompt_tokens,
@@ -280,7 +298,7 @@ impl Begun {
         let mark = self.session.mark();
         let mut cache_len = 0;
         let times = super::repeat(Effort { most: effort.least, ..effort }, || {
-            self.session.push(QUESTION.into())?;
+            self.ask()?;
             let (started, prompt) = self.answer(tokens, |_| Instant::now())?;
             let seconds = started.elapsed().as_secs_f64();
             cache_len = prompt;
@@ -323,7 +341,7 @@ impl Begun {
     /// Bytes of keys and values that a step behind `len` positions reads.
     fn cache_bytes(&self, len: usize) -> u64 {
         let config = self.loaded.model.config();
-        let layer = |layer: &crate::models::gemma4_unified::Layer| {
+        let layer = |layer: &crate::models::gemma::Layer| {
             let seen = config.reach(layer.kind).window.map_or(len, |window| window.min(len));
             (seen * layer.heads.num_kv_heads * stride(layer.heads.head_dim) * 2 * size_of::<f32>()) as u64
         };

@@ -41,7 +41,70 @@ pub struct Report {
     pub model: Option<ModelReport>,
 }
 
+/// The numbers of a model that scripts rely on, at the medians: of the longest prompt, and of the answer behind the
+/// emptiest cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Tokens a second of reading.
+    pub prefill_tok_s: Option<f64>,
+    /// Tokens of that prompt.
+    pub prefill_tokens: Option<usize>,
+    /// Tokens a second of answering.
+    pub decode_tok_s: Option<f64>,
+    /// Tokens of that answer.
+    pub decode_tokens: Option<usize>,
+    /// From a question to the first token of its answer, warm.
+    pub first_token_ms: f64,
+    /// From the files to weights on the adapter, cold.
+    pub load_ms: f64,
+    /// From opening the adapter to the first token of a first answer, cold.
+    pub load_to_first_token_ms: f64,
+    /// Most memory of the process up to that token.
+    pub peak_rss_bytes: Option<u64>,
+    /// Bytes that a token of the answer must move.
+    pub bytes_per_token: Option<u64>,
+    /// Share of the measured reading bandwidth that this is.
+    pub share_of_read_bandwidth: Option<f64>,
+}
+
+impl Summary {
+    fn of(model: &ModelReport) -> Summary {
+        let prefill = model.prefill.iter().max_by_key(|prefill| prefill.tokens);
+        let decode = model.decode.iter().min_by_key(|decode| decode.cache_len);
+        let cold_s = model.open_s + model.load_s + model.session_s + model.first_token_cold_s;
+        Summary {
+            prefill_tok_s: prefill.map(|it| it.tokens_per_s),
+            prefill_tokens: prefill.map(|it| it.tokens),
+            decode_tok_s: decode.map(|it| it.tokens_per_s),
+            decode_tokens: decode.map(|it| it.tokens),
+            first_token_ms: model.first_token_warm.median_s * 1e3,
+            load_ms: model.load_s * 1e3,
+            load_to_first_token_ms: cold_s * 1e3,
+            peak_rss_bytes: model.peak_rss_bytes,
+            bytes_per_token: decode.map(|it| it.bytes),
+            share_of_read_bandwidth: decode.map(|it| it.share_of_bandwidth),
+        }
+    }
+}
+
+/// What is written as JSON.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(flatten)]
+    summary: Option<Summary>,
+}
+
 impl Report {
+    /// Everything as JSON, with the [`Summary`] of the model beside it.
+    ///
+    /// # Errors
+    /// None that numbers and names can meet.
+    pub fn json(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(Written { report: self, summary: self.model.as_ref().map(Summary::of) })
+    }
+
     /// A report without kernels and model, of today.
     pub fn new(adapter: &AdapterSummary, quick: bool, ceilings: Ceilings) -> Report {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -53,6 +53,8 @@ pub struct Capabilities {
     pub buffer_bytes: u64,
     /// Storage buffers in one shader.
     pub storage_buffers: u32,
+    /// Lines of the largest texture.
+    pub texture_lines: u32,
     /// Workgroup memory in bytes.
     pub workgroup_bytes: u32,
     /// Lanes in a workgroup.
@@ -217,6 +219,7 @@ fn summarise(adapter: &wgpu::Adapter) -> AdapterSummary {
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
             workgroup_lanes: limits.max_compute_invocations_per_workgroup,
             workgroups: limits.max_compute_workgroups_per_dimension,
+            texture_lines: limits.max_texture_dimension_2d,
             uniform_alignment: limits.min_uniform_buffer_offset_alignment,
             storage_alignment: limits.min_storage_buffer_offset_alignment,
         },

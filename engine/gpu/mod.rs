@@ -5,6 +5,7 @@ mod array;
 mod pipeline;
 mod plan;
 mod readback;
+mod words;
 
 pub use adapter::{AdapterChoice, AdapterSummary, Capabilities, adapters};
 pub use array::{Array, Bind};
@@ -12,6 +13,7 @@ pub(crate) use pipeline::write_whole;
 pub use pipeline::{Binding, Shader};
 pub use plan::{Cost, Extent, Plan, PlanBuilder, PlanSummary, Tap};
 pub use readback::TokenReader;
+pub use words::Words;
 
 use crate::error::{Error, Result};
 use pipeline::Pipelines;

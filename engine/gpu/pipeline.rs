@@ -16,6 +16,10 @@ pub enum Binding {
     Read(&'static str),
     /// A storage buffer that is written, and maybe read.
     ReadWrite(&'static str),
+    /// A texture that is read.
+    Texture(&'static str),
+    /// A window of a buffer, bound as a uniform: see [`PlanBuilder::dispatch_windows`](super::PlanBuilder).
+    Window(&'static str),
 }
 
 /// A WGSL file that the build has joined and validated.
@@ -33,6 +37,13 @@ pub struct Shader {
     pub needs_f16: bool,
     /// It uses subgroup operations.
     pub needs_subgroup: bool,
+}
+
+impl Shader {
+    /// Whether it is dispatched once for each window.
+    pub(super) fn has_window(&self) -> bool {
+        self.bindings.iter().any(|binding| matches!(binding, Binding::Window(_)))
+    }
 }
 
 /// A shader with the values of its overrides.
@@ -163,7 +174,8 @@ impl Gpu {
         // lengths before a dispatch is recorded), and every loop of theirs ends.
         let module =
             unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
-        let entries: Vec<_> = shader.bindings.iter().enumerate().map(|(i, b)| layout_entry(i as u32, b)).collect();
+        let entries: Vec<_> =
+            shader.bindings.iter().enumerate().map(|(i, b)| layout_entry(i as u32, b, shader.has_window())).collect();
         let layout = self
             .device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(shader.name), entries: &entries });
@@ -196,16 +208,18 @@ impl Gpu {
     }
 }
 
-fn layout_entry(binding: u32, kind: &Binding) -> wgpu::BindGroupLayoutEntry {
+fn layout_entry(binding: u32, kind: &Binding, windows: bool) -> wgpu::BindGroupLayoutEntry {
+    let buffer = |ty, has_dynamic_offset| wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None };
     let ty = match kind {
-        Binding::Uniform(_) => wgpu::BufferBindingType::Uniform,
-        Binding::Read(_) => wgpu::BufferBindingType::Storage { read_only: true },
-        Binding::ReadWrite(_) => wgpu::BufferBindingType::Storage { read_only: false },
+        Binding::Uniform(_) => buffer(wgpu::BufferBindingType::Uniform, windows),
+        Binding::Window(_) => buffer(wgpu::BufferBindingType::Uniform, true),
+        Binding::Read(_) => buffer(wgpu::BufferBindingType::Storage { read_only: true }, false),
+        Binding::ReadWrite(_) => buffer(wgpu::BufferBindingType::Storage { read_only: false }, false),
+        Binding::Texture(_) => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Uint,
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
     };
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-        count: None,
-    }
+    wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
 }

@@ -1,6 +1,6 @@
 //! A plan: dispatches recorded once with their bind groups, replayed for every chunk or token.
 
-use super::array::Buffer;
+use super::array::{Buffer, Resource, WINDOW_BYTES};
 use super::pipeline::{Compiled, Key};
 use super::{Array, Bind, Binding, Gpu, Shader};
 use crate::error::{Error, Result};
@@ -64,8 +64,24 @@ pub struct Tap {
 }
 
 enum Item {
-    Dispatch { shader: &'static Shader, key: Key, binds: Vec<Bind>, uniform: (u64, u64), grid: [Extent; 3], cost: Cost },
+    Dispatch {
+        shader: &'static Shader,
+        key: Key,
+        binds: Vec<Bind>,
+        uniform: (u64, u64),
+        windows: Option<Windows>,
+        grid: [Extent; 3],
+        cost: Cost,
+    },
     Tap(Tap),
+}
+
+/// A dispatch that is repeated for windows of its input, each with params of its own.
+#[derive(Clone, Copy, Debug)]
+struct Windows {
+    rows: u32,
+    bytes: u32,
+    params_bytes: u32,
 }
 
 /// Collects dispatches; [`PlanBuilder::finish`] compiles what they need and makes the bind groups.
@@ -100,6 +116,45 @@ impl<'g> PlanBuilder<'g> {
         grid: [Extent; 3],
         cost: Cost,
     ) -> Result<()> {
+        self.push(shader, overrides, &[*params], None, binds, grid, cost)
+    }
+
+    /// As [`PlanBuilder::dispatch`] for a shader with a [`Binding::Window`]: one dispatch for each window of `rows` rows
+    /// of `row_bytes` bytes, as many as the rows of the replay need, the n-th with `params[n]`.
+    ///
+    /// # Errors
+    /// As [`PlanBuilder::dispatch`]; [`Error::Argument`] for a window that is too large or not aligned.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing")]
+    pub fn dispatch_windows<P: Pod>(
+        &mut self,
+        shader: &'static Shader,
+        params: &[P],
+        rows: usize,
+        row_bytes: usize,
+        binds: &[Bind],
+        grid: [Extent; 3],
+        cost: Cost,
+    ) -> Result<()> {
+        let bytes = rows * row_bytes;
+        let aligned = bytes.is_multiple_of(self.gpu.capabilities().uniform_alignment.max(16) as usize);
+        if bytes as u64 > WINDOW_BYTES || (!aligned && params.len() > 1) {
+            let problem = format!("of {} has {rows} rows of {row_bytes} bytes", shader.name);
+            return Err(Error::Argument { name: "window", problem });
+        }
+        self.push(shader, &[], params, Some((rows as u32, bytes as u32)), binds, grid, cost)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing")]
+    fn push<P: Pod>(
+        &mut self,
+        shader: &'static Shader,
+        overrides: &[(&'static str, u32)],
+        params: &[P],
+        window: Option<(u32, u32)>,
+        binds: &[Bind],
+        grid: [Extent; 3],
+        cost: Cost,
+    ) -> Result<()> {
         let expected = shader.bindings.len() - 1;
         if binds.len() != expected {
             let name = format!("bindings of {}", shader.name);
@@ -113,13 +168,18 @@ impl<'g> PlanBuilder<'g> {
         debug_assert!(overrides.iter().all(|(name, _)| shader.overrides.contains(name)), "{overrides:?}");
         let align = self.gpu.capabilities().uniform_alignment.max(16) as usize;
         let start = self.uniforms.len().next_multiple_of(align);
-        self.uniforms.resize(start, 0);
-        self.uniforms.extend_from_slice(bytemuck::bytes_of(params));
+        for params in params {
+            self.uniforms.resize(self.uniforms.len().next_multiple_of(align), 0);
+            self.uniforms.extend_from_slice(bytemuck::bytes_of(params));
+        }
+        let params_bytes = size_of::<P>().next_multiple_of(align) as u32;
+        let windows = window.map(|(rows, bytes)| Windows { rows, bytes, params_bytes });
         self.items.push(Item::Dispatch {
             shader,
             key: Key { shader: shader.name, overrides: overrides.to_vec() },
             binds: binds.to_vec(),
             uniform: (start as u64, size_of::<P>() as u64),
+            windows,
             grid,
             cost,
         });
@@ -158,11 +218,12 @@ impl<'g> PlanBuilder<'g> {
         for item in self.items {
             match item {
                 Item::Tap(tap) => steps.push(Step::Tap(tap)),
-                Item::Dispatch { shader, binds, uniform, grid, cost, .. } => {
+                Item::Dispatch { shader, binds, uniform, windows, grid, cost, .. } => {
                     // One for each dispatch, in their order.
                     let Some(compiled) = compiled.next() else { continue };
                     let bind_group = bind_group(gpu, shader, &compiled, &uniforms, uniform, &binds);
-                    steps.push(Step::Dispatch { shader, compiled, bind_group, grid, cost, _alive: binds });
+                    let _alive = binds;
+                    steps.push(Step::Dispatch { shader, compiled, bind_group, windows, grid, cost, _alive });
                 }
             }
         }
@@ -192,12 +253,17 @@ fn bind_group(
         .iter()
         .enumerate()
         .filter_map(|(place, kind)| {
-            let (buffer, offset, size) = match kind {
-                Binding::Uniform(_) => (&uniforms.raw, uniform.0, uniform.1),
-                _ => storage.next().map(|b| (&b.buffer.raw, 0, b.bytes.next_multiple_of(4)))?,
+            let of_buffer = |buffer, offset, size| {
+                let size = std::num::NonZeroU64::new(size);
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
             };
-            let size = std::num::NonZeroU64::new(size);
-            let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
+            let resource = match kind {
+                Binding::Uniform(_) => of_buffer(&uniforms.raw, uniform.0, uniform.1),
+                _ => match &storage.next()?.resource {
+                    Resource::Buffer(buffer, bytes) => of_buffer(&buffer.raw, 0, bytes.next_multiple_of(4)),
+                    Resource::Texture(texture) => wgpu::BindingResource::TextureView(&texture.view),
+                },
+            };
             Some(wgpu::BindGroupEntry { binding: place as u32, resource })
         })
         .collect();
@@ -213,6 +279,7 @@ enum Step {
         shader: &'static Shader,
         compiled: Arc<Compiled>,
         bind_group: wgpu::BindGroup,
+        windows: Option<Windows>,
         grid: [Extent; 3],
         cost: Cost,
         _alive: Vec<Bind>,
@@ -310,16 +377,24 @@ fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32
     let most = gpu.capabilities().workgroups;
     let mut dispatches = 0;
     for step in steps {
-        if let Step::Dispatch { shader, compiled, bind_group, grid, .. } = step {
+        if let Step::Dispatch { shader, compiled, bind_group, windows, grid, .. } = step {
             let [x, y, z] = grid.map(|extent| extent.at(rows));
             if x.max(y).max(z) > most {
                 let problem = format!("of {} for {rows} rows is {x} × {y} × {z}, at most {most} an axis", shader.name);
                 return Err(Error::Argument { name: "grid", problem });
             }
             pass.set_pipeline(&compiled.pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-            dispatches += 1;
+            let Some(windows) = windows else {
+                pass.set_bind_group(0, bind_group, &[]);
+                pass.dispatch_workgroups(x, y, z);
+                dispatches += 1;
+                continue;
+            };
+            for window in 0..rows.div_ceil(windows.rows) {
+                pass.set_bind_group(0, bind_group, &[window * windows.params_bytes, window * windows.bytes]);
+                pass.dispatch_workgroups(x, y, z);
+                dispatches += 1;
+            }
         }
     }
     gpu.count(|c| &c.dispatches, dispatches);

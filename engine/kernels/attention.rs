@@ -6,7 +6,10 @@
 //! values in reach, once for four queries. Shaders: `shaders/attention.wgsl`, `shaders/attention_merge.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
-use super::{norm_rope::Heads, stride};
+use super::{
+    norm_rope::{Heads, Values},
+    stride,
+};
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::shaders;
@@ -212,7 +215,7 @@ pub fn reference(heads: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
 
 /// What the self-test checks and the benches time.
 pub fn cases() -> Vec<Case> {
-    let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, v_from_k: false };
+    let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, values: Values::Normed };
     let everything = Reach { window: None, sees_ends: false };
     let window = |window| Reach { window: Some(window), sees_ends: false };
     vec![

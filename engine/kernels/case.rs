@@ -1,9 +1,11 @@
 //! A piece of a kernel's work with inputs of its own and the result of its reference: what the self-test checks and the
 //! benches time.
 
-use super::{Block, Format, Matrix, Variant, stride};
+use super::{Block, Format, Matrix, Variant, row_bytes, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Gpu, Plan, PlanBuilder, PlanSummary};
+use crate::gpu::{Array, Gpu, Plan, PlanBuilder, PlanSummary, Words};
+use crate::weights::layout::{WORD, lay_row};
+use crate::weights::quants;
 
 /// What a case is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,11 +265,42 @@ pub fn matrix(gpu: &Gpu, format: Format, values: &[f32], width: usize, block_row
             Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
             _ => Vec::new(),
         };
-        let data = gpu.array_of("weight", &words)?;
-        Ok(Block { first_row: index * block_rows, rows: part.len() / width, data })
+        let data = Words::Buffer(gpu.array_of("weight", &words)?);
+        Ok(Block { first_row: index * block_rows, rows: part.len() / width, format, data })
     };
     let blocks = values.chunks(width * block_rows).enumerate().map(block).collect::<Result<_>>()?;
-    Ok(Matrix { rows: values.len() / width, width, format, blocks })
+    Ok(Matrix { rows: values.len() / width, width, blocks })
+}
+
+/// A matrix of random blocks on the GPU in blocks of at most `block_rows` rows, in textures or buffers, and its values.
+///
+/// # Errors
+/// As [`Gpu::array`].
+pub fn block_matrix(
+    gpu: &Gpu,
+    format: Format,
+    seed: u64,
+    rows: usize,
+    width: usize,
+    block_rows: usize,
+    as_texture: bool,
+) -> Result<(Matrix, Vec<f32>)> {
+    let bytes = quants::random_blocks(format, rows * width / format.block_len(), seed);
+    let mut values = vec![0.0; rows * width];
+    quants::dequantize(format, &bytes, &mut values)?;
+    let (from, to) = (bytes.len() / rows, row_bytes(format, width));
+    let mut blocks = Vec::new();
+    let mut laid = Vec::new();
+    for (index, part) in bytes.chunks(block_rows * from).enumerate() {
+        laid.resize(part.len() / from * to, 0);
+        for (row, out) in part.chunks_exact(from).zip(laid.chunks_exact_mut(to)) {
+            lay_row(format, width, row, out)?;
+        }
+        let data = gpu.words("weight", laid.len() / WORD, as_texture)?;
+        gpu.write_words(&data, 0, &laid);
+        blocks.push(Block { first_row: index * block_rows, rows: part.len() / from, format, data });
+    }
+    Ok((Matrix { rows, width, blocks }, values))
 }
 
 fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {

@@ -3,7 +3,7 @@
 //! Floor: the rows, once in and once out. Shader: `shaders/gather.wgsl`, once for each block of the table.
 
 use super::case::{self, Case, Output, Prepared, Size, noise, picks};
-use super::{Format, Matrix, Variant, stride};
+use super::{Format, Matrix, Variant, gather_blocks, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -73,8 +73,12 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let width = stride(table.width);
-    let shader = Variant { subgroup: false, wide: false, ..variant }.shader("gather", table.format)?;
     for (index, block) in table.blocks.iter().enumerate() {
+        if !block.format.is_plain() {
+            gather_blocks::record(plan, block, table.width, scale, aliases, most_rows, ids, y)?;
+            continue;
+        }
+        let shader = Variant { subgroup: false, wide: false, ..variant }.shader("gather", block.format)?;
         let params = Params {
             width: table.width as u32,
             width4: (width / 4) as u32,
@@ -90,12 +94,12 @@ pub fn record(
             pad2: 0,
         };
         let binds = [
-            block.data.bind("weight", table.block_words(block.rows))?,
+            block.data.bind("weight", block.rows * row_bytes(block.format, table.width))?,
             ids.bind("ids", most_rows)?,
             y.bind("y", most_rows * width)?,
         ];
         // All blocks together move each row once.
-        let row_bytes = if index == 0 { table.width * (table.format.block_bytes() + 4) } else { 0 };
+        let row_bytes = if index == 0 { table.width * (block.format.block_bytes() + 4) } else { 0 };
         let cost = Cost {
             fixed_bytes: 0,
             row_bytes: row_bytes as u64 + 4,

@@ -5,7 +5,7 @@
 //! `shaders/matmul_wide.wgsl`.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
-use super::{Format, Matrix, Variant, matvec, stride};
+use super::{Format, Matrix, Variant, matmul_blocks, matvec, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -45,9 +45,13 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let rows = most_rows.next_multiple_of(TILE_ROWS);
-    let shader = Variant { subgroup: false, ..variant }.shader("matmul", weight.format)?;
     let (width, y_stride) = (stride(weight.width), stride(weight.rows));
     for block in &weight.blocks {
+        if !block.format.is_plain() {
+            matmul_blocks::record(plan, block, weight.width, most_rows, y_stride, x, y)?;
+            continue;
+        }
+        let shader = Variant { subgroup: false, ..variant }.shader("matmul", block.format)?;
         let params = Params {
             outputs: block.rows as u32,
             width4: (width / 4) as u32,
@@ -55,12 +59,12 @@ pub fn record(
             y_stride: y_stride as u32,
         };
         let binds = [
-            block.data.bind("weight", weight.block_words(block.rows))?,
+            block.data.bind("weight", block.rows * row_bytes(block.format, weight.width))?,
             x.bind("x", rows * width)?,
             y.bind("y", rows * y_stride)?,
         ];
         let cost = Cost {
-            fixed_bytes: block.data.bytes(),
+            fixed_bytes: (block.rows * row_bytes(block.format, weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };

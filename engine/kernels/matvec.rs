@@ -4,7 +4,7 @@
 //! `shaders/matvec_wide.wgsl`.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
-use super::{Format, Matrix, Variant, stride};
+use super::{Format, Matrix, Variant, matvec_blocks, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -37,7 +37,6 @@ pub fn record(
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
-    let shader = variant.shader("matvec", weight.format)?;
     let width = stride(weight.width);
     let [workgroup, row_lanes] = LANES;
     let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match (variant.wide, variant.subgroup) {
@@ -46,15 +45,20 @@ pub fn record(
         _ => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
     };
     for block in &weight.blocks {
+        if !block.format.is_plain() {
+            matvec_blocks::record(plan, block, weight.width, x, y)?;
+            continue;
+        }
+        let shader = variant.shader("matvec", block.format)?;
         let params =
             Params { rows: block.rows as u32, width4: (width / 4) as u32, first: block.first_row as u32, pad: 0 };
         let binds = [
-            block.data.bind("weight", weight.block_words(block.rows))?,
+            block.data.bind("weight", block.rows * row_bytes(block.format, weight.width))?,
             x.bind("x", width)?,
             y.bind("y", weight.rows)?,
         ];
         let cost = Cost {
-            fixed_bytes: block.data.bytes(),
+            fixed_bytes: (block.rows * row_bytes(block.format, weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };

@@ -5,9 +5,12 @@ pub mod attention;
 pub mod case;
 pub mod gate;
 pub mod gather;
+pub mod gather_blocks;
 pub mod layer_norm;
 pub mod matmul;
+pub mod matmul_blocks;
 pub mod matvec;
+pub mod matvec_blocks;
 pub mod multiply_add;
 pub mod norm_rope;
 pub mod patch_position;
@@ -18,7 +21,7 @@ pub mod softcap;
 pub mod stream_read;
 pub mod take_row;
 
-pub use crate::weights::{Block, Format, Matrix, stride};
+pub use crate::weights::{Block, Format, Matrix, row_bytes, stride};
 pub use case::{Case, Checked, Prepared, Size};
 
 use crate::error::{Error, Result};
@@ -102,9 +105,12 @@ pub fn cases() -> Vec<Case> {
         attention::cases(),
         gate::cases(),
         gather::cases(),
+        gather_blocks::cases(),
         layer_norm::cases(),
         matmul::cases(),
+        matmul_blocks::cases(),
         matvec::cases(),
+        matvec_blocks::cases(),
         multiply_add::cases(),
         norm_rope::cases(),
         patch_position::cases(),

@@ -1,9 +1,9 @@
 //! Query and key norms, rotary positions and the write into the cache, one pass over the projected heads.
 //!
 //! `n(h) = h / √(mean(h²) + eps) · w`, then each pair `(i, i + head_dim/2)` of `n(h)` turns by the angle
-//! `position · frequency[i]` (Su et al. 2021, eq. 34, in the half-split order of the published checkpoints). Values are
-//! normalised without weight and not turned; layers with shared K = V take them from the projected keys before norm
-//! and rotary. Shader: `shaders/norm_rope.wgsl`.
+//! `position · frequency[i]` (Su et al. 2021, eq. 34, in the half-split order of the published checkpoints). Values are not
+//! turned, and normalised without weight or not at all; layers with shared K = V take them from the projected keys before
+//! norm and rotary. Shader: `shaders/norm_rope.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::{rms_norm, stride};
@@ -30,8 +30,8 @@ pub struct Params {
     pub slots: u32,
     /// Pairs that turn, from the first on.
     pub pairs: u32,
-    /// 1 if values come from the projected keys.
-    pub v_from_k: u32,
+    /// [`Values`] as a number.
+    pub values: u32,
     /// `rms_norm_eps`.
     pub eps: f32,
     /// Zero.
@@ -51,14 +51,25 @@ pub struct Heads {
     pub num_kv_heads: usize,
     /// `head_dim`, even.
     pub head_dim: usize,
-    /// Values are the normalised keys before their norm's weight and rotary (`attention_k_eq_v`).
-    pub v_from_k: bool,
+    /// Where its values come from.
+    pub values: Values,
+}
+
+/// Where the values of a layer come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// From their own projection, normalised.
+    Normed,
+    /// They are the normalised keys before their norm's weight and rotary (`attention_k_eq_v`).
+    FromKeys,
+    /// From their own projection as they are.
+    Plain,
 }
 
 impl Heads {
-    /// Values in a row of the joint projection: q, k and, unless `v_from_k`, v.
+    /// Values in a row of the joint projection: q, k and, unless values come from keys, v.
     pub fn qkv_width(&self) -> usize {
-        (self.num_heads + self.num_kv_heads * if self.v_from_k { 1 } else { 2 }) * self.head_dim
+        (self.num_heads + self.num_kv_heads * if self.values == Values::FromKeys { 1 } else { 2 }) * self.head_dim
     }
 }
 
@@ -114,7 +125,7 @@ pub fn record(
         qkv_stride: qkv_stride as u32,
         slots: slots as u32,
         pairs: pairs as u32,
-        v_from_k: u32::from(heads.v_from_k),
+        values: heads.values as u32,
         eps,
         pad0: 0,
         pad1: 0,
@@ -163,10 +174,15 @@ pub fn reference(
         all
     };
     let keys = part(heads.num_heads, heads.num_kv_heads);
-    let values = if heads.v_from_k { keys } else { part(heads.num_heads + heads.num_kv_heads, heads.num_kv_heads) };
+    let from_keys = heads.values == Values::FromKeys;
+    let values = if from_keys { keys } else { part(heads.num_heads + heads.num_kv_heads, heads.num_kv_heads) };
     let q = turned(part(0, heads.num_heads), &norms[..dim]);
     let k = turned(keys, &norms[dim..2 * dim]);
-    (q, k, rms_norm::reference(values, &vec![1.0; dim], eps))
+    let values = match heads.values {
+        Values::Plain => values.to_vec(),
+        _ => rms_norm::reference(values, &vec![1.0; dim], eps),
+    };
+    (q, k, values)
 }
 
 /// What the self-test checks and the benches time.
@@ -216,11 +232,12 @@ pub fn cases() -> Vec<Case> {
             }))
         })
     };
-    let heads = |num_heads, num_kv_heads, head_dim, v_from_k| Heads { num_heads, num_kv_heads, head_dim, v_from_k };
+    let heads = |num_heads, num_kv_heads, head_dim, values| Heads { num_heads, num_kv_heads, head_dim, values };
     vec![
-        case(Size::Odd, heads(6, 3, 38, false), 11, 3),
-        case(Size::Odd, heads(3, 1, 66, true), 33, 2),
-        case(Size::Real, heads(16, 8, 256, false), 128, 1),
-        case(Size::Real, heads(16, 8, 256, false), 128, 256),
+        case(Size::Odd, heads(6, 3, 38, Values::Normed), 11, 3),
+        case(Size::Odd, heads(2, 2, 30, Values::Plain), 15, 3),
+        case(Size::Odd, heads(3, 1, 66, Values::FromKeys), 33, 2),
+        case(Size::Real, heads(16, 8, 256, Values::Normed), 128, 1),
+        case(Size::Real, heads(16, 8, 256, Values::Normed), 128, 256),
     ]
 }

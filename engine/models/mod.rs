@@ -1,11 +1,13 @@
 //! Model families, and what they give to a session: weights, prepared parts, and the plans of one conversation.
 
-pub mod gemma4_unified;
+pub mod gemma;
+mod gemma3;
+mod gemma4_unified;
 mod model;
 mod prompt;
 mod runtime;
 
-pub use model::{Defaults, LoadOptions, Model, Progress, family};
+pub use model::{Defaults, LoadOptions, Model, Progress, config, family, template, tokenizer};
 pub use runtime::{Runtime, Step};
 
 use crate::media::{Audio, Image, Video};

@@ -1,15 +1,18 @@
 //! A loaded model: weights on the GPU, tokenizer, template, and how its publisher would have it sampled.
 
-use super::{Runtime, gemma4_unified};
+use super::gemma::{self, Config};
+use super::{Runtime, gemma3, gemma4_unified};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::text::{Template, Tokenizer};
-use crate::weights::{Checkpoint, Fields};
+use crate::weights::{Checkpoint, Fields, GgufFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// `model_type`s that can be loaded.
-const FAMILIES: [&str; 1] = ["gemma4_unified"];
+/// `model_type`s of folders that can be loaded.
+const FAMILIES: [&str; 3] = [gemma4_unified::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
+/// Architectures of GGUF files that can be loaded.
+const ARCHITECTURES: [&str; 1] = [gemma3::FAMILIES[0]];
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,17 +49,54 @@ impl Default for LoadOptions<'_> {
     }
 }
 
-/// The `model_type` of a checkpoint, if it is one that can be loaded.
+/// The `model_type` of a checkpoint, or the architecture of a GGUF file, if it is one that can be loaded.
 ///
 /// # Errors
 /// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
 pub fn family(checkpoint: &Checkpoint) -> Result<&str> {
-    let fields = checkpoint.config();
-    let family = fields.string("model_type")?;
-    if FAMILIES.contains(&family) {
+    let (path, family, known): (&Path, &str, &[&str]) = match checkpoint.gguf() {
+        Some(file) => (file.path(), file.architecture()?, &ARCHITECTURES),
+        None => (checkpoint.config().file(), checkpoint.config().string("model_type")?, &FAMILIES),
+    };
+    if known.contains(&family) {
         return Ok(family);
     }
-    Err(Error::UnsupportedModel { path: fields.file().into(), found: family.into(), supported: FAMILIES.join(", ") })
+    Err(Error::UnsupportedModel { path: path.into(), found: family.into(), supported: known.join(", ") })
+}
+
+/// What a checkpoint says of itself, read by its family.
+///
+/// # Errors
+/// As [`family`], and [`Error::Config`] naming the first field that is missing, out of range or not supported.
+pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
+    let family = family(checkpoint)?;
+    match checkpoint.gguf() {
+        Some(file) => gemma3::read_gguf(file),
+        None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
+        None => gemma3::read(checkpoint),
+    }
+}
+
+/// Its tokenizer.
+///
+/// # Errors
+/// What is wrong with `tokenizer.json` or the metadata.
+pub fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    match checkpoint.gguf() {
+        Some(file) => Tokenizer::from_gguf(file),
+        None => Tokenizer::open(checkpoint.folder()),
+    }
+}
+
+/// Its chat template, if it has one.
+///
+/// # Errors
+/// [`Error::Template`] if it cannot be used.
+pub fn template(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Option<Template>> {
+    match checkpoint.gguf() {
+        Some(file) => Template::from_gguf(file, tokenizer),
+        None => Template::open(checkpoint.folder()),
+    }
 }
 
 /// Sampling as `generation_config.json` gives it.
@@ -80,8 +120,8 @@ pub struct Defaults {
 pub struct Model {
     gpu: Arc<Gpu>,
     folder: PathBuf,
-    config: gemma4_unified::Config,
-    weights: gemma4_unified::Weights,
+    config: Config,
+    weights: gemma::Weights,
     tokenizer: Tokenizer,
     special_tokens: Vec<String>,
     template: Option<Template>,
@@ -96,26 +136,22 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Loads a checkpoint folder as published: `config.json`, safetensors, `tokenizer.json`, and what else is there.
+    /// Loads a checkpoint folder as published (`config.json`, safetensors, `tokenizer.json`, and what else is there), or a
+    /// GGUF file.
     ///
     /// # Errors
     /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::OutOfMemory`].
     pub fn load(gpu: &Arc<Gpu>, path: &Path, options: &LoadOptions<'_>) -> Result<Model> {
         let checkpoint = Checkpoint::open(path)?;
-        let fields = checkpoint.config();
-        family(&checkpoint)?;
-        let config = gemma4_unified::Config::read(&checkpoint)?;
+        let config = config(&checkpoint)?;
         let folder = checkpoint.folder().to_path_buf();
-        let tokenizer = Tokenizer::open(&folder)?;
-        check_ids(fields, &config, &tokenizer)?;
-        let template = Template::open(&folder)?;
-        let defaults = match checkpoint.optional_json("generation_config.json")? {
-            Some(generation) => Defaults::read(&generation)?,
-            None => Defaults::read(&fields.object("text_config")?)?,
-        };
+        let tokenizer = tokenizer(&checkpoint)?;
+        check_ids(&checkpoint, &config, &tokenizer)?;
+        let template = template(&checkpoint, &tokenizer)?;
+        let defaults = Defaults::of(&checkpoint, &tokenizer)?;
         let progress = |done, total| (options.progress)(Progress::Weights { done, total });
         let before = gpu.held_bytes();
-        let weights = gemma4_unified::Weights::load(&checkpoint, &config, gpu, &progress)?;
+        let weights = gemma::Weights::load(&checkpoint, &config, gpu, &progress)?;
         gpu.flush_writes("uploading weights")?;
         let weight_bytes = gpu.held_bytes() - before;
         let special_tokens = tokenizer.all_special_tokens();
@@ -143,7 +179,7 @@ impl Model {
     }
 
     /// Its configuration.
-    pub fn config(&self) -> &gemma4_unified::Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
@@ -187,20 +223,31 @@ impl Model {
     /// [`Error::OutOfMemory`], or [`Error::Driver`] for a shader that the driver refuses.
     pub fn runtime(&self, context: usize, progress: OnProgress<'_>) -> Result<Runtime> {
         let compiled = |done, total| progress(Progress::Shaders { done, total });
-        let runtime = gemma4_unified::runtime(&self.config, &self.weights, &self.gpu, context, &compiled)?;
+        let runtime = gemma::runtime(&self.config, &self.weights, &self.gpu, context, &compiled)?;
         self.gpu.save_pipelines();
         Ok(runtime)
     }
 }
 
 /// Every id that a prompt can hold must have a row in the embedding; only placeholders need none.
-fn check_ids(fields: &Fields, config: &gemma4_unified::Config, tokenizer: &Tokenizer) -> Result<()> {
+fn check_ids(checkpoint: &Checkpoint, config: &Config, tokenizer: &Tokenizer) -> Result<()> {
     let words = config.vocab_size;
     let greatest = tokenizer.greatest_id();
+    let fields = checkpoint.config();
     if greatest as usize >= words {
-        let problem =
-            format!("is {words}, but tokenizer.json has a token with id {greatest}; they are of different models");
-        return Err(fields.error("text_config.vocab_size", problem));
+        return Err(match checkpoint.gguf() {
+            Some(file) => {
+                let problem = format!("has a token with id {greatest}, but the embedding has {words} rows");
+                file.metadata().error("tokenizer.ggml.tokens", problem)
+            }
+            None => {
+                let problem = format!(
+                    "is {words}, but tokenizer.json has a token with id {greatest}; they are of different models"
+                );
+                let name = if fields.has("text_config") { "text_config.vocab_size" } else { "vocab_size" };
+                fields.error(name, problem)
+            }
+        });
     }
     let ids = &config.media_ids;
     let needed = [
@@ -217,6 +264,43 @@ fn check_ids(fields: &Fields, config: &gemma4_unified::Config, tokenizer: &Token
 }
 
 impl Defaults {
+    fn of(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Defaults> {
+        if let Some(file) = checkpoint.gguf() {
+            return Defaults::of_gguf(file, tokenizer);
+        }
+        let fields = checkpoint.config();
+        match checkpoint.optional_json("generation_config.json")? {
+            Some(generation) => Defaults::read(&generation),
+            None if fields.has("text_config") => Defaults::read(&fields.object("text_config")?),
+            None => Defaults::read(fields),
+        }
+    }
+
+    /// What the file recommends, or what the publisher of Gemma 3 does.
+    fn of_gguf(file: &GgufFile, tokenizer: &Tokenizer) -> Result<Defaults> {
+        let metadata = file.metadata();
+        let within = |name: &str, usual: f32, low: f32, high: f32| -> Result<f32> {
+            let key = format!("general.sampling.{name}");
+            let value = metadata.optional_f32(&key)?.unwrap_or(usual);
+            if (low..=high).contains(&value) {
+                Ok(value)
+            } else {
+                Err(metadata.error(&key, format!("is {value}, expected {low} to {high}")))
+            }
+        };
+        let eos = metadata.optional_usize("tokenizer.ggml.eos_token_id", 0..1 << 31)?.map(|id| id as u32);
+        let mut stop_ids: Vec<u32> = eos.into_iter().chain(tokenizer.token_id("<end_of_turn>")).collect();
+        stop_ids.dedup();
+        Ok(Defaults {
+            temperature: within("temp", 1.0, 0.0, 100.0)?,
+            top_k: metadata.optional_usize("general.sampling.top_k", 0..1 << 24)?.unwrap_or(64) as u32,
+            top_p: within("top_p", 0.95, 0.0, 1.0)?,
+            min_p: within("min_p", 0.0, 0.0, 1.0)?,
+            repetition_penalty: within("penalty_repeat", 1.0, 0.01, 100.0)?,
+            stop_ids,
+        })
+    }
+
     fn read(generation: &Fields) -> Result<Defaults> {
         let sampled = generation.optional_bool("do_sample")?.unwrap_or(true);
         let within = |name: &str, standard: f32, low: f32, high: f32| -> Result<f32> {

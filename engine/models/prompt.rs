@@ -31,6 +31,9 @@ impl Model {
         let ids = self.config().media_ids;
         let token = |id: u32| self.tokenizer().token(id).unwrap_or_default();
         let placeholders = [token(ids.image), token(ids.audio), token(ids.video)];
+        for part in media {
+            self.config().accepts(part)?;
+        }
         let mut media = media.iter();
         let mut pieces = Vec::new();
         let mut text = String::new();

@@ -167,6 +167,11 @@ impl Session {
         let before = self.mark();
         let closed = self.close_turn();
         self.restore_on_error(before, closed)?;
+        self.answer(generation, started)
+    }
+
+    /// The answer that follows what was read last.
+    pub(super) fn answer(&mut self, generation: &Generation, started: Instant) -> Result<Answer<'_>> {
         self.begin(generation)?;
         let token = |name| self.model.tokenizer().token_id(name);
         let channels = [token("<|channel>"), token("<channel|>")];
@@ -195,6 +200,11 @@ impl Session {
         let rendered = self.transcript.close(self.model.template()?)?;
         let pieces = self.model.pieces(&rendered, &[])?;
         self.prefill(&pieces)?;
+        self.check_room()
+    }
+
+    /// Whether another token fits.
+    pub(super) fn check_room(&self) -> Result<()> {
         if self.log.len() >= self.runtime.context {
             let limit = self.model.config().max_position_embeddings;
             return Err(Error::Context { needed: self.log.len() + 1, capacity: self.runtime.context, limit });
@@ -225,6 +235,7 @@ impl Session {
         self.runtime.write_step(gpu, Step { position: position.wrapping_sub(1), rows: 1, head_row: 0 });
         self.reader.submit(gpu, &self.runtime.plans.sample, &inputs.token)?;
         self.head_row = 0;
+        self.ready = false;
         self.steps = 0;
         Ok(())
     }
@@ -268,6 +279,17 @@ impl Session {
 }
 
 impl Answer<'_> {
+    /// Logits of the first token, one a word of the vocabulary; `None` once the second one is on its way.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Driver`].
+    pub fn first_logits(&self) -> Result<Option<Vec<f32>>> {
+        match self.session.steps {
+            0 if !self.done => self.session.runtime.read_logits(self.session.model.gpu()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Samples until there is an event to give.
     fn advance(&mut self) -> Result<()> {
         while self.queue.is_empty() {

@@ -3,9 +3,13 @@
 mod generate;
 mod log;
 pub(crate) mod prefill;
+mod raw;
+mod score;
 mod transcript;
 
 pub use generate::{Answer, Event, Generation, StopReason, Timings};
+pub use raw::raw_ids;
+pub use score::{Window, windows};
 
 use crate::error::{Error, Result};
 use crate::gpu::TokenReader;
@@ -90,6 +94,8 @@ pub struct Session {
     steps: usize,
     /// The row of the last replay of the layers that the head looks at.
     head_row: u32,
+    /// That row is the state of the last token in the cache.
+    ready: bool,
     /// Sound that is being heard: samples that do not fill a frame yet.
     hearing: Option<Vec<f32>>,
     cancel: Cancel,
@@ -146,6 +152,7 @@ impl Session {
             cached: 0,
             steps: 0,
             head_row: 0,
+            ready: false,
             hearing: None,
             cancel: Cancel::default(),
         })

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub(crate) struct Watch<'a> {
     /// Logits are computed for the rows from this position on.
     pub(crate) logits_from: usize,
+    /// The other states are told, too.
+    pub(crate) taps: bool,
     /// Takes a name and the values of the rows of a chunk.
     pub(crate) seen: &'a mut dyn FnMut(&str, Vec<f32>),
 }
@@ -105,6 +107,7 @@ impl Session {
         if rows == 0 {
             return Ok(());
         }
+        self.ready = false;
         let gpu = self.model.gpu().clone();
         self.runtime.fill_angles(&gpu, start + rows);
         gpu.write(&self.runtime.inputs.ids, 0, &chunk.ids);
@@ -126,6 +129,7 @@ impl Session {
                 (watch.seen)("logits", self.runtime.read_logits(&gpu)?);
             }
         }
+        self.ready = true;
         Ok(())
     }
 
@@ -156,8 +160,10 @@ impl Session {
 
     fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {
         match watch {
-            None => plan.run(self.model.gpu(), rows as u32),
-            Some(watch) => plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values)),
+            Some(watch) if watch.taps => {
+                plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values))
+            }
+            _ => plan.run(self.model.gpu(), rows as u32),
         }
     }
 
@@ -167,12 +173,13 @@ impl Session {
         // The rings still hold what lies within the window before `len` unless too much was written since.
         let needed = len.saturating_sub(self.runtime.window - 1);
         if self.cached >= len && self.high_water.saturating_sub(self.runtime.ring) <= needed {
+            self.ready &= self.cached == len;
             self.cached = len;
             return Ok(());
         }
         let pieces = std::mem::take(&mut self.log).pieces();
         let pending = self.pending.take();
-        (self.cached, self.high_water) = (0, 0);
+        (self.cached, self.high_water, self.ready) = (0, 0, false);
         let again = self.prefill(&pieces);
         self.pending = pending;
         again

@@ -6,6 +6,7 @@
 
 use super::pieces::Pieces;
 use crate::error::{Error, Result};
+use crate::weights::GgufFile;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -81,6 +82,38 @@ pub struct Vocabulary<'f> {
     pub add_eos: Option<bool>,
     /// `add_space_prefix`.
     pub add_space_prefix: Option<bool>,
+}
+
+impl<'f> Vocabulary<'f> {
+    /// What the metadata of a file say.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming a key that is missing or of the wrong type.
+    pub fn of(file: &'f GgufFile) -> Result<Vocabulary<'f>> {
+        let metadata = file.metadata();
+        let key = |name: &str| format!("tokenizer.ggml.{name}");
+        let has = |name: &str| metadata.has(&key(name));
+        let strings = |name: &str| metadata.strings(&key(name))?.collect::<Result<Vec<&str>>>();
+        let mut roles = BTreeMap::new();
+        for role in ["bos_token", "eos_token", "unk_token", "pad_token"] {
+            if let Some(id) = metadata.optional_usize(&key(key_of_role(role)), 0..1 << 31)? {
+                roles.insert(role, id as u32);
+            }
+        }
+        Ok(Vocabulary {
+            architecture: file.architecture()?,
+            model: metadata.string(&key("model"))?,
+            pre: metadata.optional_string(&key("pre"))?,
+            tokens: strings("tokens")?,
+            scores: has("scores").then(|| metadata.f32s(&key("scores"))).transpose()?,
+            token_types: has("token_type").then(|| metadata.i32s(&key("token_type"))).transpose()?,
+            merges: has("merges").then(|| strings("merges")).transpose()?,
+            roles,
+            add_bos: metadata.optional_bool(&key("add_bos_token"))?,
+            add_eos: metadata.optional_bool(&key("add_eos_token"))?,
+            add_space_prefix: metadata.optional_bool(&key("add_space_prefix"))?,
+        })
+    }
 }
 
 /// The key in a file of an id by role.

@@ -1,9 +1,9 @@
 //! The chat template of a checkpoint, rendered as Hugging Face's `apply_chat_template` renders it.
 
-use super::python;
 use super::special::special_tokens;
+use super::{Tokenizer, python};
 use crate::error::{Error, Result};
-use crate::weights::{Fields, read_limited};
+use crate::weights::{Fields, GgufFile, read_limited};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 use std::collections::BTreeMap;
@@ -66,6 +66,17 @@ impl Template {
             return Ok(None);
         };
         Template::new(&path, &source, special_tokens(folder)?).map(Some)
+    }
+
+    /// The `tokenizer.chat_template` of a GGUF file, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Template`] if it is no template, [`Error::Config`] if the key is mistyped.
+    pub fn from_gguf(file: &GgufFile, tokenizer: &Tokenizer) -> Result<Option<Template>> {
+        match file.metadata().optional_string("tokenizer.chat_template")? {
+            Some(source) => Template::new(file.path(), source, tokenizer.special_tokens().clone()).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Compiles a template that is already in memory; `path` is named in errors, `special_tokens` are in its scope.

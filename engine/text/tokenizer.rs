@@ -5,7 +5,7 @@ use super::pieces::Pieces;
 use super::special::special_tokens;
 use super::stream::{Decoder, TextStream};
 use crate::error::{Error, Result};
-use crate::weights::{json_object, parse_json, read_limited};
+use crate::weights::{GgufFile, json_object, parse_json, read_limited};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -78,6 +78,14 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
     #[doc(hidden)]
+    /// The tokenizer that the metadata of a GGUF file describe.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming a key that is missing or mistyped, and as [`Tokenizer::from_vocabulary`].
+    pub fn from_gguf(file: &GgufFile) -> Result<Tokenizer> {
+        Tokenizer::from_vocabulary(file.path(), Vocabulary::of(file)?)
+    }
+
     pub fn from_vocabulary(path: &Path, vocabulary: Vocabulary<'_>) -> Result<Tokenizer> {
         let (inner, pieces, special_tokens) = Builder { path, vocabulary }.build()?;
         Tokenizer::new(path.into(), inner, pieces, special_tokens)

@@ -1,11 +1,13 @@
-//! A checkpoint folder: its config, its tensors in one file or in shards, and the comparison with what a family expects.
+//! A checkpoint: a folder with a config and tensors in one file or in shards, or a GGUF file; and the comparison with what
+//! a family expects.
 
 use super::fields::Fields;
+use super::gguf::GgufFile;
 use super::json::{json_object, parse_json, read_limited};
 use super::safetensors::{Entry, SafetensorsFile, damaged, shorten};
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -40,22 +42,35 @@ impl Expected {
 pub struct Checkpoint {
     folder: PathBuf,
     config: Fields,
-    files: Vec<SafetensorsFile>,
-    /// Name of a tensor to its file and its place there.
-    places: HashMap<String, (usize, usize)>,
+    weights: Weights,
+}
+
+#[derive(Debug)]
+enum Weights {
+    /// In safetensors files; name of a tensor to its file and its place there.
+    Safetensors(Vec<SafetensorsFile>, HashMap<String, (usize, usize)>),
+    /// In a GGUF file.
+    Gguf(Box<GgufFile>),
 }
 
 impl Checkpoint {
-    /// Opens a checkpoint folder, or the folder of its `config.json`, `model.safetensors` or index.
+    /// Opens a checkpoint folder, or the folder of its `config.json`, `model.safetensors` or index; or a GGUF file, whatever
+    /// its name, or the folder of a single one.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::MissingFile`] if something is not there, [`Error::Json`] for a broken config or index,
     /// [`Error::Damaged`] for weights that contradict themselves or their index.
     pub fn open(path: &Path) -> Result<Checkpoint> {
+        if path.is_file() && GgufFile::is_gguf(path) {
+            return Checkpoint::of_gguf(path);
+        }
         let folder = folder_of(path)?;
         let config = folder.join(CONFIG);
         if !config.exists() {
-            return Err(Error::MissingFile { folder, file: CONFIG });
+            return match single_gguf(&folder)? {
+                Some(file) => Checkpoint::of_gguf(&file),
+                None => Err(Error::MissingFile { folder, file: CONFIG }),
+            };
         }
         let config = Fields::open(&config)?;
         let (single, index) = (folder.join(SINGLE), folder.join(INDEX));
@@ -66,15 +81,29 @@ impl Checkpoint {
         } else {
             return Err(Error::MissingFile { folder, file: SINGLE });
         };
-        Ok(Checkpoint { folder, config, files, places })
+        Ok(Checkpoint { folder, config, weights: Weights::Safetensors(files, places) })
     }
 
-    /// The folder.
+    fn of_gguf(path: &Path) -> Result<Checkpoint> {
+        let file = GgufFile::open(path)?;
+        let config = Fields::new(path, Map::new());
+        Ok(Checkpoint { folder: path.into(), config, weights: Weights::Gguf(Box::new(file)) })
+    }
+
+    /// The folder, or the GGUF file.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// `config.json`.
+    /// The GGUF file, if it is one.
+    pub fn gguf(&self) -> Option<&GgufFile> {
+        match &self.weights {
+            Weights::Gguf(file) => Some(file),
+            Weights::Safetensors(..) => None,
+        }
+    }
+
+    /// `config.json`; empty for a GGUF file, which has [`Metadata`](super::Metadata) instead.
     pub fn config(&self) -> &Fields {
         &self.config
     }
@@ -85,19 +114,28 @@ impl Checkpoint {
     /// [`Error::Io`] if it cannot be read, [`Error::Json`] if it is broken.
     pub fn optional_json(&self, file: &str) -> Result<Option<Fields>> {
         let path = self.folder.join(file);
-        if path.exists() { Fields::open(&path).map(Some) } else { Ok(None) }
+        if self.gguf().is_none() && path.exists() { Fields::open(&path).map(Some) } else { Ok(None) }
     }
 
     /// The tensor of that name.
     pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
-        let (file, place) = *self.places.get(name)?;
-        let file = self.files.get(file)?;
-        Some(file.tensor(file.entries().get(place)?))
+        match &self.weights {
+            Weights::Gguf(file) => file.tensor(name),
+            Weights::Safetensors(files, places) => {
+                let (file, place) = *places.get(name)?;
+                let file = files.get(file)?;
+                Some(file.tensor(file.entries().get(place)?))
+            }
+        }
     }
 
     /// All tensors, file by file in the order of their data.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
-        self.files.iter().flat_map(SafetensorsFile::tensors)
+        let files: &[SafetensorsFile] = match &self.weights {
+            Weights::Safetensors(files, _) => files,
+            Weights::Gguf(_) => &[],
+        };
+        files.iter().flat_map(SafetensorsFile::tensors).chain(self.gguf().into_iter().flat_map(GgufFile::tensors))
     }
 
     /// Bytes of all tensors.
@@ -120,7 +158,7 @@ impl Checkpoint {
             if tensor.shape != shape {
                 shapes.push(format!("{name} has {:?}, expected {shape:?}", tensor.shape));
             }
-            if !tensor.dtype.is_float() {
+            if tensor.format().is_none() {
                 dtypes.push(format!("{name} is {}, expected F32, F16 or BF16", tensor.dtype));
             }
         }
@@ -141,8 +179,10 @@ impl Checkpoint {
             return Ok(());
         }
         let problem = format!(
-            "the weights are not those that config.json describes ({}); use both from the same download",
-            problems.join("; ")
+            "the weights are not those that {} ({}); {}",
+            if self.gguf().is_some() { "its metadata describe" } else { "config.json describes" },
+            problems.join("; "),
+            if self.gguf().is_some() { "use another copy" } else { "use both from the same download" },
         );
         Err(Error::Tensors { path: self.folder.clone(), problem })
     }
@@ -157,6 +197,33 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// The GGUF file of a folder that holds one, whole or split, and nothing else of that kind.
+fn single_gguf(folder: &Path) -> Result<Option<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("open", folder))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "gguf"));
+    files.sort();
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let first = files.iter().find(|path| files.len() == 1 || name(path).contains("-00001-of-")).cloned();
+    match first {
+        Some(first) => {
+            // The other parts of the same file do not count.
+            let stem = name(&first).split("-00001-of-").next().unwrap_or_default().to_string();
+            let others = files.iter().filter(|path| !name(path).starts_with(&format!("{stem}-0")) && **path != first);
+            if others.count() == 0 { Ok(Some(first)) } else { Err(several(folder, &files)) }
+        }
+        None if files.is_empty() => Ok(None),
+        None => Err(several(folder, &files)),
+    }
+}
+
+fn several(folder: &Path, files: &[PathBuf]) -> Error {
+    let names: Vec<String> =
+        files.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    let problem = format!("{} holds several models, name one: {}", folder.display(), listed(&names));
+    Error::Argument { name: "model", problem }
+}
+
 fn folder_of(path: &Path) -> Result<PathBuf> {
     let metadata = path.metadata().map_err(Error::io("open", path))?;
     if metadata.is_dir() {
@@ -165,7 +232,7 @@ fn folder_of(path: &Path) -> Result<PathBuf> {
     let known = path.file_name().is_some_and(|name| [CONFIG, SINGLE, INDEX].iter().any(|file| name == *file));
     if !known {
         let problem = format!(
-            "{} is neither a checkpoint folder nor its {CONFIG}, {SINGLE} or {INDEX}; name the folder",
+            "{} is neither a GGUF file nor a checkpoint folder nor its {CONFIG}, {SINGLE} or {INDEX}; name one of these",
             path.display()
         );
         return Err(Error::Argument { name: "model", problem });

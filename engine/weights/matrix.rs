@@ -1,7 +1,7 @@
 //! Weight matrices as they lie on the GPU.
 
-use super::Format;
-use crate::gpu::Array;
+use super::{Format, layout};
+use crate::gpu::Words;
 
 /// Distance between rows of an array of activations or weights: rows begin at multiples of four values, so that they are
 /// read as vectors of four. What lies between a row's end and the next row's begin is zero and stays zero.
@@ -9,29 +9,32 @@ pub fn stride(width: usize) -> usize {
     width.next_multiple_of(4)
 }
 
-/// A weight matrix on the GPU: `rows × width` values of one format, cut into blocks of whole rows that fit a binding.
+/// A weight matrix on the GPU: `rows × width` values, cut into blocks of whole rows that fit a binding. Matrices of
+/// several tensors may hold blocks of different formats.
 #[derive(Clone, Debug)]
 pub struct Matrix {
     /// Rows: outputs of a projection, words of an embedding.
     pub rows: usize,
     /// Values of a row.
     pub width: usize,
-    /// Their format.
-    pub format: Format,
     /// The rows in order.
     pub blocks: Vec<Block>,
 }
 
-/// Consecutive rows of a [`Matrix`], [`stride`]`(width)` values apart: four values are one `vec4<f32>` or, of 16 bits
-/// each, one `vec2<u32>` with the first value in the low half.
+/// Consecutive rows of a [`Matrix`].
+///
+/// Rows of a plain format are [`stride`]`(width)` values apart: four values are one `vec4<f32>` or, of 16 bits each, one
+/// `vec2<u32>` with the first value in the low half. Rows of a block format lie as [`layout`](super::layout) says.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// The first row.
     pub first_row: usize,
     /// How many.
     pub rows: usize,
+    /// Their format.
+    pub format: Format,
     /// The packed values.
-    pub data: Array<u32>,
+    pub data: Words,
 }
 
 impl Matrix {
@@ -39,9 +42,9 @@ impl Matrix {
     pub fn bytes(&self) -> u64 {
         self.blocks.iter().map(|b| b.data.bytes()).sum()
     }
+}
 
-    /// Words of four bytes in a block of `rows` rows.
-    pub fn block_words(&self, rows: usize) -> usize {
-        rows * stride(self.width) * self.format.block_bytes() / 4
-    }
+/// Bytes of a row of `width` values on the GPU.
+pub fn row_bytes(format: Format, width: usize) -> usize {
+    if format.is_plain() { stride(width) * format.block_bytes() } else { layout::row_bytes(format, width) }
 }

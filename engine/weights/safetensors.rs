@@ -37,7 +37,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct SafetensorsFile {
     path: PathBuf,
-    pub(super) map: Mmap,
+    map: Mmap,
     entries: Vec<Entry>,
 }
 
@@ -89,7 +89,7 @@ impl SafetensorsFile {
             shape: &entry.shape,
             data: self.map.get(entry.range.clone()).unwrap_or_default(),
             file: &self.path,
-            source: self,
+            map: &self.map,
             start: entry.range.start,
         }
     }

@@ -1,13 +1,15 @@
 //! A tensor as it lies in a mapped file: its format, its values as f32, the search for values that are not finite, and the
 //! way to give its memory back.
 
-use super::safetensors::SafetensorsFile;
+use super::Format;
+use super::quants;
 use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
+use memmap2::Mmap;
 use std::ops::Range;
 use std::path::Path;
 
-/// How the values of a tensor are stored. Only [`Dtype::is_float`] ones can be weights; the others are known by name, so
+/// How the values of a tensor are stored. Only those with a [`Dtype::format`] can be weights; the others are known by name, so
 /// that files holding them can be read and errors can say what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The names of the format.
@@ -34,6 +36,8 @@ pub enum Dtype {
     F64,
     I64,
     U64,
+    /// A block format of GGUF files.
+    Block(Format),
 }
 
 /// Each format with its name in the header and the bits of a value.
@@ -65,17 +69,26 @@ const DTYPES: [(Dtype, &str, u64); 22] = [
 impl Dtype {
     /// The name in a safetensors header.
     pub fn name(self) -> &'static str {
-        self.row().1
+        match self {
+            Dtype::Block(format) => format.name(),
+            _ => self.row().1,
+        }
     }
 
-    /// Bits of a value.
+    /// Bits of a value that stands by itself.
     pub fn bits(self) -> u64 {
         self.row().2
     }
 
-    /// Whether it is one of the formats that weights are uploaded from: F32, F16, BF16.
-    pub fn is_float(self) -> bool {
-        matches!(self, Dtype::F32 | Dtype::F16 | Dtype::Bf16)
+    /// The format of weights that it is, if it is one.
+    pub fn format(self) -> Option<Format> {
+        match self {
+            Dtype::F32 => Some(Format::F32),
+            Dtype::F16 => Some(Format::F16),
+            Dtype::Bf16 => Some(Format::Bf16),
+            Dtype::Block(format) => Some(format),
+            _ => None,
+        }
     }
 
     fn row(self) -> (Dtype, &'static str, u64) {
@@ -106,7 +119,7 @@ pub struct Tensor<'a> {
     pub data: &'a [u8],
     /// The file it lies in.
     pub file: &'a Path,
-    pub(super) source: &'a SafetensorsFile,
+    pub(super) map: &'a Mmap,
     /// Where the data begins in the file.
     pub(super) start: usize,
 }
@@ -121,6 +134,11 @@ impl std::fmt::Debug for Tensor<'_> {
 const CHECKED_BYTES: usize = 1 << 16;
 
 impl Tensor<'_> {
+    /// The format of its weights, if they can be weights.
+    pub fn format(&self) -> Option<Format> {
+        self.dtype.format()
+    }
+
     /// Values in all.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -154,8 +172,12 @@ impl Tensor<'_> {
                     halves.convert_to_f32_slice(out);
                 }
             }
+            Dtype::Block(format) => {
+                values.resize(self.len(), 0.0);
+                quants::dequantize(format, self.data, &mut values)?;
+            }
             other => {
-                let problem = format!("tensor {} is {other}, expected F32, F16 or BF16", self.name);
+                let problem = format!("tensor {} is {other}, expected F32, F16, BF16 or a block format", self.name);
                 return Err(Error::Tensors { path: self.file.into(), problem });
             }
         }
@@ -185,8 +207,27 @@ impl Tensor<'_> {
             }
             Dtype::F16 => self.find_not_finite::<2>(start, data, |two| u16::from_le_bytes(two) & 0x7c00, 0x7c00),
             Dtype::Bf16 => self.find_not_finite::<2>(start, data, |two| u16::from_le_bytes(two) & 0x7f80, 0x7f80),
+            Dtype::Block(format) => self.check_scales(format, start, data),
             _ => Ok(()),
         }
+    }
+
+    /// Fails at the first block whose half floats are not all finite.
+    fn check_scales(&self, format: Format, start: usize, data: &[u8]) -> Result<()> {
+        for (index, block) in data.chunks_exact(format.block_bytes()).enumerate() {
+            for at in quants::half_floats(format) {
+                let two = u16::from_le_bytes([block[*at], block[at + 1]]);
+                if two & 0x7c00 == 0x7c00 {
+                    return Err(Error::NotFinite {
+                        path: self.file.into(),
+                        tensor: self.name.into(),
+                        index: (start / format.block_bytes() + index) * format.block_len(),
+                        found: if two & 0x03ff == 0 { "infinity" } else { "NaN" },
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn find_not_finite<const N: usize>(
@@ -229,12 +270,11 @@ impl Tensor<'_> {
             let (from, len) = (self.start + bytes.start, end.saturating_sub(bytes.start));
             if len > 0 {
                 // SAFETY: dropping pages of a read-only mapping of a file changes no byte of it.
-                let _ =
-                    unsafe { self.source.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, len) };
+                let _ = unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, len) };
             }
         }
         #[cfg(not(unix))]
-        let _ = (bytes, self.source, self.start);
+        let _ = (bytes, self.map, self.start);
     }
 }
 

@@ -1,14 +1,17 @@
 //! Weights from the mapped file to the GPU in blocks, without a second copy in memory.
 
-use super::{Block, Checkpoint, Dtype, Format, Matrix, Tensor, stride};
+use super::layout::{WORD, lay_row};
+use super::{Block, Checkpoint, Dtype, Format, Matrix, Tensor, row_bytes};
 use crate::error::{Error, Result};
-use crate::gpu::{Array, Gpu};
+use crate::gpu::{Array, Gpu, Words};
 use std::cell::Cell;
 
 /// Bytes written in one go.
 const PIECE: usize = 4 << 20;
 /// Bytes after which the staging memory of the driver is waited for and given back.
 const FLUSH_EVERY: u64 = 32 << 20;
+/// Weights of the longest row that is kept in a texture: those that kernels multiply with a window of `x`.
+const LONGEST_TEXTURE_ROW: usize = 16_384;
 /// A block is not made smaller than this when memory is short.
 const LEAST_BLOCK: usize = 8 << 20;
 
@@ -37,16 +40,12 @@ impl<'a> Upload<'a> {
         self.gpu.array_of(name, &self.values(name)?)
     }
 
-    /// Vectors as f32, one after another.
+    /// Values that were made on the CPU out of those of a tensor.
     ///
     /// # Errors
-    /// As [`Upload::vector`].
-    pub fn vectors(&self, names: &[&str]) -> Result<Array<f32>> {
-        let mut all = Vec::new();
-        for name in names {
-            all.extend(self.values(name)?);
-        }
-        self.gpu.array_of(names.first().unwrap_or(&""), &all)
+    /// [`Error::OutOfMemory`].
+    pub fn array(&self, name: &str, values: &[f32]) -> Result<Array<f32>> {
+        self.gpu.array_of(name, values)
     }
 
     /// The values of a small tensor on the CPU.
@@ -71,14 +70,20 @@ impl<'a> Upload<'a> {
         if let Some(bad) = tensors.iter().find(|t| t.shape.len() != 2 || t.shape[1] != width) {
             return Err(self.not_a_matrix(bad));
         }
-        let same = tensors.iter().all(|t| t.dtype == tensors[0].dtype);
-        let format = match tensors[0].dtype {
-            Dtype::F16 if same => Format::F16,
-            Dtype::Bf16 if same => Format::Bf16,
-            _ => Format::F32,
-        };
         let rows = tensors.iter().map(|t| t.shape[0]).sum();
-        let mut matrix = Matrix { rows, width, format, blocks: self.blocks(names[0], rows, width, format)? };
+        let formats: Vec<Format> = tensors.iter().filter_map(Tensor::format).collect();
+        let mut matrix = Matrix { rows, width, blocks: Vec::new() };
+        if formats.iter().all(|format| format.is_plain() || *format == formats[0]) {
+            let format = if formats.iter().all(|f| *f == formats[0]) { formats[0] } else { Format::F32 };
+            matrix.blocks = self.blocks(names[0], 0, rows, width, format)?;
+        } else {
+            // Each as it is: a block format is never widened.
+            let mut first = 0;
+            for (tensor, format) in tensors.iter().zip(&formats) {
+                matrix.blocks.extend(self.blocks(tensor.name, first, tensor.shape[0], width, *format)?);
+                first += tensor.shape[0];
+            }
+        }
         let mut first = 0;
         for tensor in &tensors {
             self.fill(&mut matrix, first, tensor)?;
@@ -87,19 +92,27 @@ impl<'a> Upload<'a> {
         Ok(matrix)
     }
 
-    /// Empty blocks for all rows, as large as a binding may be; smaller ones if memory is short.
-    fn blocks(&self, name: &str, rows: usize, width: usize, format: Format) -> Result<Vec<Block>> {
-        let row_bytes = stride(width) * format.block_bytes();
+    /// Empty blocks for `rows` rows from `first_row` on, as large as a binding may be; smaller ones if memory is short.
+    fn blocks(
+        &self,
+        name: &str,
+        mut first_row: usize,
+        rows: usize,
+        width: usize,
+        format: Format,
+    ) -> Result<Vec<Block>> {
+        let row_bytes = row_bytes(format, width);
         let has = self.gpu.capabilities();
+        let as_texture = !format.is_plain() && has.software && width <= LONGEST_TEXTURE_ROW;
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
         let mut block_rows = (most / row_bytes).clamp(1, rows.max(1));
         let mut blocks = Vec::new();
-        let mut first_row = 0;
-        while first_row < rows {
-            let count = block_rows.min(rows - first_row);
-            match self.gpu.array(name, count * row_bytes / 4) {
+        let end = first_row + rows;
+        while first_row < end {
+            let count = block_rows.min(end - first_row);
+            match self.gpu.words(name, (count * row_bytes).div_ceil(WORD), as_texture) {
                 Ok(data) => {
-                    blocks.push(Block { first_row, rows: count, data });
+                    blocks.push(Block { first_row, rows: count, format, data });
                     first_row += count;
                 }
                 Err(Error::OutOfMemory { .. }) if block_rows * row_bytes > LEAST_BLOCK => block_rows /= 2,
@@ -112,10 +125,9 @@ impl<'a> Upload<'a> {
     fn fill(&self, matrix: &mut Matrix, first: usize, tensor: &Tensor<'_>) -> Result<()> {
         let width = matrix.width;
         let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
-        let stored_bytes = stride(width) * matrix.format.block_bytes();
-        let as_it_is = stored_bytes == row_bytes;
         let mut scratch = Vec::new();
         for block in &matrix.blocks {
+            let stored_bytes = super::row_bytes(block.format, width);
             let begin = block.first_row.max(first);
             let end = (block.first_row + block.rows).min(first + tensor.shape[0]);
             let mut row = begin;
@@ -126,24 +138,22 @@ impl<'a> Upload<'a> {
                 tensor.check_finite_bytes(bytes.clone())?;
                 let place = (row - block.first_row) * stored_bytes;
                 let data = &tensor.data[bytes.clone()];
-                if as_it_is {
-                    self.gpu.write_bytes(&block.data, place, data);
-                } else {
-                    scratch.clear();
-                    for row in data.chunks_exact(row_bytes) {
-                        let start = scratch.len();
-                        match (tensor.dtype, matrix.format) {
-                            (Dtype::F16, Format::F32) => {
-                                widen(row, &mut scratch, |two| half::f16::from_bits(two).to_f32());
-                            }
-                            (Dtype::Bf16, Format::F32) => {
-                                widen(row, &mut scratch, |two| half::bf16::from_bits(two).to_f32());
-                            }
-                            _ => scratch.extend_from_slice(row),
+                match &block.data {
+                    Words::Buffer(array) if block.format.is_plain() => {
+                        if stored_bytes == row_bytes {
+                            self.gpu.write_bytes(array, place, data);
+                        } else {
+                            pad(tensor.dtype, block.format, data, row_bytes, stored_bytes, &mut scratch);
+                            self.gpu.write_bytes(array, place, &scratch);
                         }
-                        scratch.resize(start + stored_bytes, 0);
                     }
-                    self.gpu.write_bytes(&block.data, place, &scratch);
+                    words => {
+                        scratch.resize(count * stored_bytes, 0);
+                        for (row, out) in data.chunks_exact(row_bytes).zip(scratch.chunks_exact_mut(stored_bytes)) {
+                            lay_row(block.format, width, row, out)?;
+                        }
+                        self.gpu.write_words(words, place / WORD, &scratch);
+                    }
                 }
                 self.count((count * row_bytes) as u64)?;
                 tensor.release(bytes);
@@ -177,6 +187,20 @@ impl<'a> Upload<'a> {
             path: self.checkpoint.folder().into(),
             problem: format!("tensor {} has shape {:?}, expected a matrix", tensor.name, tensor.shape),
         }
+    }
+}
+
+/// Rows of plain values `to_bytes` apart, widened to f32 where that is the format they go to.
+fn pad(dtype: Dtype, format: Format, rows: &[u8], from_bytes: usize, to_bytes: usize, out: &mut Vec<u8>) {
+    out.clear();
+    for row in rows.chunks_exact(from_bytes) {
+        let start = out.len();
+        match (dtype, format) {
+            (Dtype::F16, Format::F32) => widen(row, out, |two| half::f16::from_bits(two).to_f32()),
+            (Dtype::Bf16, Format::F32) => widen(row, out, |two| half::bf16::from_bits(two).to_f32()),
+            _ => out.extend_from_slice(row),
+        }
+        out.resize(start + to_bytes, 0);
     }
 }
 

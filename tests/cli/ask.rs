@@ -184,3 +184,43 @@ fn ctrl_c_ends_the_answer_with_a_last_event() {
     assert_eq!(json_lines(&last)[0]["reason"], "cancelled");
     assert_eq!(wait(&mut child), Some(130));
 }
+
+#[test]
+fn raw_text_is_continued_without_a_template() {
+    let home = Home::new();
+    let options =
+        ["--raw", "--temperature", "0", "--max-tokens", "24", "--json", "-q", "--model", MODEL, "--adapter", "0"];
+    let last = |text: &str| {
+        let outcome = home.run(&[&["ask", text], &options[..]].concat());
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{text}");
+        json_lines(&outcome.stdout).pop().unwrap()
+    };
+    // A recorded prompt, its template spelled out by hand, gives the recorded answer.
+    let case = case("text");
+    let said = case["messages"][0]["content"][0]["text"].as_str().unwrap();
+    let spelled = format!("<|turn>user\n{said}<turn|>\n<|turn>model\n");
+    let stop = last(&spelled);
+    assert_eq!(stop["prompt_ids"], case["input_ids"]);
+    // Nothing ends it but the number of tokens.
+    assert_eq!(stop["ids"].as_array().unwrap()[..], case["new_tokens"].as_array().unwrap()[..24]);
+    assert_eq!((&stop["reason"], &stop["tokens"]), (&"max_tokens".into(), &24.into()));
+    let top = stop["top_logits"].as_array().unwrap();
+    assert_eq!((top.len(), &top[0][0]), (16, &stop["ids"][0]));
+    let logits: Vec<f64> = top.iter().map(|pair| pair[1].as_f64().unwrap()).collect();
+    assert!(logits.is_sorted_by(|a, b| a >= b), "{logits:?}");
+    // What begins a text is put in front once.
+    let again = last(&format!("<bos>{spelled}"));
+    for name in ["prompt_ids", "ids", "text", "top_logits"] {
+        assert_eq!(again[name], stop[name], "{name}");
+    }
+}
+
+#[test]
+fn raw_text_takes_nothing_else() {
+    let home = Home::new();
+    for other in [&["--system", "Be brief."][..], &["--think"], &["--image", "cat.jpg"]] {
+        let outcome = home.run(&[&["ask", "--raw", "hi", "--model", MODEL], other].concat());
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{other:?}");
+        assert!(outcome.stderr.contains("cannot be used with"), "{}", outcome.stderr);
+    }
+}

@@ -3,19 +3,6 @@
 use crate::support::{Home, MODEL, finish, fixture, normalised, start};
 use std::fmt::Write;
 
-/// A copy of the checkpoint without one file.
-fn without(home: &Home, missing: &str) -> String {
-    let folder = home.path(&format!("without-{missing}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    for entry in std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(MODEL)).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() && entry.file_name() != missing {
-            std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
-        }
-    }
-    folder.display().to_string()
-}
-
 #[test]
 fn every_mistake_gets_one_sentence_and_exit_code_2() {
     let home = Home::new();
@@ -25,9 +12,9 @@ fn every_mistake_gets_one_sentence_and_exit_code_2() {
     let (empty_png, case_text) = (file("empty.png", ""), file("case.json", "{\"messages\": 3}"));
     let folder = home.path("");
     let folder = folder.to_str().unwrap();
-    let (no_config, no_weights) = (without(&home, "config.json"), without(&home, "model.safetensors"));
-    let (no_tokenizer, no_template) = (without(&home, "tokenizer.json"), without(&home, "chat_template.jinja"));
-    let other = without(&home, "none");
+    let (no_config, no_weights) = (home.without("config.json"), home.without("model.safetensors"));
+    let (no_tokenizer, no_template) = (home.without("tokenizer.json"), home.without("chat_template.jinja"));
+    let other = home.without("none");
     std::fs::write(format!("{other}/config.json"), "{\"model_type\": \"gpt2\"}").unwrap();
     let out = home.path("out.safetensors");
     let (out, nowhere_out) = (out.to_str().unwrap(), home.path("nowhere/out.safetensors"));
@@ -74,6 +61,16 @@ fn every_mistake_gets_one_sentence_and_exit_code_2() {
         vec!["models", "show", "nowhere"],
         vec!["models", "show", &other],
         vec!["models", "show", &no_weights],
+        vec!["bench", "--prefill", "512"],
+        vec!["bench", MODEL, "--decode", "1"],
+        vec!["bench", MODEL, "--model", MODEL],
+        vec!["bench", "--model", "nowhere"],
+        vec!["perplexity", MODEL],
+        vec!["perplexity", MODEL, "--text", "nowhere.txt"],
+        vec!["perplexity", MODEL, "--text", folder],
+        vec!["perplexity", MODEL, "--text", &text_jpg, "--window", "0"],
+        vec!["perplexity", MODEL, "--text", &empty_png],
+        vec!["perplexity", "nowhere", "--text", &text_jpg],
         vec!["trace", MODEL, "--case", "nowhere.json", "--out", out],
         vec!["trace", MODEL, "--case", &case_text, "--out", out],
         vec!["trace", MODEL, "--case", &case, "--out", nowhere_out],

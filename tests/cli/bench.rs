@@ -17,6 +17,31 @@ fn a_kernel_is_measured_beside_the_adapters_ceilings() {
 }
 
 #[test]
+fn a_model_is_measured_as_asked_and_the_last_line_says_it() {
+    let home = Home::new();
+    let args = ["bench", "--model", MODEL, "--adapter", "0", "--prefill", "40", "--decode", "5", "--quick", "--json"];
+    let outcome = home.run(&args);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
+    for name in ["prefill_tok_s", "decode_tok_s", "first_token_ms", "load_ms", "bytes_per_token"] {
+        assert!(report[name].as_f64().is_some_and(|number| number > 0.0), "{name}: {report}");
+    }
+    assert_eq!((&report["prefill_tokens"], &report["decode_tokens"]), (&40.into(), &5.into()));
+    assert_eq!(report["model"]["prefill"].as_array().unwrap().len(), 1);
+    assert_eq!(report["model"]["decode"].as_array().unwrap().len(), 1);
+    assert!(report["adapter"].as_str().is_some_and(|name| !name.is_empty()) && report["ceilings"].is_object());
+}
+
+#[test]
+fn a_model_without_a_template_is_measured_too() {
+    let home = Home::new();
+    let folder = home.without("chat_template.jinja");
+    let outcome = home.run(&["bench", &folder, "--adapter", "0", "--prefill", "8", "--decode", "2", "--quick"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("first token ") && outcome.stdout.contains("over 8 tokens"), "{}", outcome.stdout);
+}
+
+#[test]
 fn an_unknown_kernel_is_told_with_those_there_are() {
     let home = Home::new();
     let outcome = home.run(&["bench", "--kernel", "warp_drive"]);

@@ -7,5 +7,6 @@ mod chat;
 mod doctor;
 mod help;
 mod models;
+mod perplexity;
 mod support;
 mod trace;

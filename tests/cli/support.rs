@@ -50,6 +50,24 @@ impl Home {
         path
     }
 
+    /// A copy of the checkpoint without one file.
+    pub fn without(&self, missing: &str) -> String {
+        self.copy(&format!("without-{missing}"), missing)
+    }
+
+    /// A copy of the checkpoint in a folder in here.
+    pub fn copy(&self, to: &str, missing: &str) -> String {
+        let folder = self.path(to);
+        std::fs::create_dir_all(&folder).unwrap();
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(MODEL)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() && entry.file_name() != missing {
+                std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        folder.display().to_string()
+    }
+
     /// The program with these arguments; standard input is empty.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_percept"));
@@ -57,6 +75,12 @@ impl Home {
         for name in ["PERCEPT_ADAPTER", "PERCEPT_FFMPEG", "PERCEPT_LOG"] {
             command.env_remove(name);
         }
+        // No store of whoever runs the tests.
+        for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.path("home")).env("USERPROFILE", self.path("home"));
+        command.env("OLLAMA_MODELS", self.path("ollama"));
         command.env("PERCEPT_CACHE_DIR", self.path("cache"));
         command.env("XDG_DATA_HOME", self.path("data")).env("XDG_CONFIG_HOME", self.path("config"));
         // Drivers complain without one.

@@ -1,14 +1,14 @@
 use crate::support::*;
 use percept::gpu::Gpu;
 use percept::kernels::attention::{Arrays, MOST_HEAD_DIM, Reach, partial_len, record, record_split, reference};
-use percept::kernels::norm_rope::Heads;
+use percept::kernels::norm_rope::{Heads, Values};
 use percept::kernels::stride;
 use proptest::prelude::*;
 
 #[test]
 fn reference_by_hand() {
     // Scores 0 and ln 3: weights ¼ and ¾.
-    let heads = Heads { num_heads: 1, num_kv_heads: 1, head_dim: 2, v_from_k: false };
+    let heads = Heads { num_heads: 1, num_kv_heads: 1, head_dim: 2, values: Values::Normed };
     let out = reference(&heads, &[1.0, 0.0], &[0.0, 9.0, 3f32.ln(), 9.0], &[4.0, 0.0, 8.0, 1.0]);
     assert_close("out", &out, &[7.0, 0.75], 1e-6);
 }
@@ -29,7 +29,7 @@ struct Shape {
 
 fn check(gpu: &Gpu, shape: &Shape) {
     let Shape { kv, group, dim, rows: row_count, position, window, block, spare_slots, seed } = *shape;
-    let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: dim, v_from_k: false };
+    let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: dim, values: Values::Normed };
     let (padded, end) = (stride(dim), position + row_count);
     let reach = Reach { window, sees_ends: block > 0 };
     // As few places as the window allows, so that the ring is crossed.

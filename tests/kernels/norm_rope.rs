@@ -1,12 +1,12 @@
 use crate::support::*;
-use percept::kernels::norm_rope::{Arrays, Heads, angles, frequencies, record, reference};
+use percept::kernels::norm_rope::{Arrays, Heads, Values, angles, frequencies, record, reference};
 use percept::kernels::stride;
 use proptest::prelude::*;
 
 #[test]
 fn reference_by_hand() {
     // One q head and one k head of two values, a quarter turn: (a, b) → (-b, a); v is the plain normalised key.
-    let heads = Heads { num_heads: 1, num_kv_heads: 1, head_dim: 2, v_from_k: true };
+    let heads = Heads { num_heads: 1, num_kv_heads: 1, head_dim: 2, values: Values::FromKeys };
     let (q, k, v) = reference(&heads, &[1.0, -1.0, 2.0, 2.0], &[1.0, 1.0, 3.0, 1.0], &[[0.0, 1.0]], 0.0);
     assert_close("q", &q, &[1.0, 1.0], 1e-7);
     assert_close("k", &k, &[-1.0, 3.0], 1e-7);
@@ -22,9 +22,10 @@ fn frequencies_by_hand() {
 
 #[test]
 fn shader_equals_reference() {
-    let shapes = (1usize..4, 1usize..4, 1usize..70, any::<bool>(), 1usize..6, 1usize..40, 0usize..50);
-    for_shapes(16, (shapes, any::<u64>()), |gpu, &((kv, group, half, v_from_k, row_count, extra, position), seed)| {
-        let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: 2 * half, v_from_k };
+    let shapes = (1usize..4, 1usize..4, 1usize..70, 0usize..3, 1usize..6, 1usize..40, 0usize..50);
+    for_shapes(16, (shapes, any::<u64>()), |gpu, &((kv, group, half, values, row_count, extra, position), seed)| {
+        let values = [Values::Normed, Values::FromKeys, Values::Plain][values];
+        let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: 2 * half, values };
         let (dim, padded, slots) = (2 * half, stride(2 * half), row_count + extra);
         let pairs = 1 + seed as usize % half;
         let frequencies = frequencies(100.0, dim, pairs);

@@ -168,13 +168,19 @@ pub fn matrix(
             Format::Bf16 => pack(&padded, |v| half::bf16::from_f32(v).to_bits()),
             other => panic!("{other} has no plain values"),
         };
-        let data = gpu.array_of("weight", &words).unwrap();
-        percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, data }
+        let data = percept::gpu::Words::Buffer(gpu.array_of("weight", &words).unwrap());
+        percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, format, data }
     });
     let blocks = blocks.collect();
-    (percept::kernels::Matrix { rows: values.len() / width, width, format, blocks }, rounded)
+    (percept::kernels::Matrix { rows: values.len() / width, width, blocks }, rounded)
 }
 
 fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {
     values.chunks_exact(2).map(|two| u32::from(bits(two[0])) | u32::from(bits(two[1])) << 16).collect()
+}
+
+/// Every block format, in a buffer and in a texture.
+pub fn both_places() -> Vec<(Format, bool)> {
+    let blocks = || Format::all().filter(|format| !format.is_plain());
+    blocks().map(|format| (format, false)).chain(blocks().map(|format| (format, true))).collect()
 }

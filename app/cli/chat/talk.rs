@@ -1,7 +1,7 @@
 //! The state of a conversation in the terminal: the session, what can be taken back, and the file that keeps it.
 
 use super::ChatArgs;
-use crate::cli::answer::{Form, give_stoppable, reason_name};
+use crate::cli::answer::{Form, From, give_stoppable, reason_name};
 use crate::cli::failure::{Usage, exit_code};
 use crate::cli::interrupt::Stoppable;
 use crate::cli::load::{self, existing};
@@ -154,7 +154,7 @@ impl<'a> Talk<'a> {
     fn give_answer(&mut self, stoppable: &Stoppable) -> Result<String> {
         let mut generation = self.args.sampling.generation(self.session.model().defaults());
         generation.seed = generation.seed.wrapping_add(self.retries);
-        let said = give_stoppable(&mut self.session, &generation, Form::Text, self.output, stoppable)?;
+        let said = give_stoppable(&mut self.session, From::Message, &generation, Form::Text, self.output, stoppable)?;
         let reason = reason_name(said.reason);
         self.keep([("role", "assistant".into()), ("text", said.text.as_str().into()), ("stop", reason.into())]);
         Ok(said.text)

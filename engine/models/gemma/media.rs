@@ -8,6 +8,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Config {
+    /// Whether the checkpoint has the sense for a part.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedPart`] if not.
+    pub fn accepts(&self, media: &Media) -> Result<()> {
+        let (kind, has) = match media {
+            Media::Image(_) => ("picture", self.vision.is_some()),
+            Media::Audio(_) => ("sound", self.sound.is_some()),
+            Media::Video(_) => ("video", self.vision.is_some()),
+        };
+        if has { Ok(()) } else { Err(self.unsupported(kind)) }
+    }
+
     /// A picture, sound or video as text with runs of tokens whose embeddings come from features.
     ///
     /// # Errors
@@ -59,7 +72,7 @@ impl Config {
         let senses = [("pictures and video", self.vision.is_some()), ("sound", self.sound.is_some())];
         let others: String = senses.iter().filter(|(_, has)| *has).map(|(name, _)| format!(", {name}")).collect();
         Error::UnsupportedPart {
-            model: "this gemma4_unified checkpoint".into(),
+            model: format!("this {} checkpoint", self.family),
             kind,
             supported: format!("text{others}"),
         }

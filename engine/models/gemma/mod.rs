@@ -1,19 +1,19 @@
-//! Gemma 4 unified: no encoders. Squares of 48 × 48 pixels and frames of 640 samples are projected straight into the one
-//! decoder that reads text (Gemma 4 12B; the reference is `modeling_gemma4_unified.py` of transformers 5.23).
+//! The decoder of the Gemma families, and the projections of pictures and sound that have no encoder.
 //!
-//! A layer is `x += norm(attention(norm(x)))`, `x += norm(mlp(norm(x)))`, `x *= layer_scalar`. Most layers look back over
-//! a window, in which the squares of one picture see each other both ways; some look back over everything, with heads
-//! of their own, rotary positions on a part of each head, and values that are the normalised keys.
+//! A layer is `x += norm(attention(norm(x)))`, `x += norm(mlp(norm(x)))`, in Gemma 4 `x *= layer_scalar`. Most layers look
+//! back over a window, in which the squares of one picture see each other both ways; some look back over everything, in
+//! Gemma 4 with heads of their own, rotary positions on a part of each head, and values that are the normalised keys.
 
 mod config;
 mod media;
 
-pub use config::{Config, Layer, LayerType, MediaIds, Rope, Sound, Vision};
+pub(super) use config::UNUSED;
+pub use config::{Config, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
 pub use media::target_size;
 
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
-use crate::kernels::norm_rope::frequencies;
+use crate::kernels::norm_rope::{Values, frequencies};
 use crate::kernels::{
     Matrix, Variant, add_norm, attention, gate, gather, layer_norm, matmul, matvec, norm_rope, patch_position,
     rms_norm, sample, scatter, softcap, stride, take_row,
@@ -72,12 +72,12 @@ impl Weights {
     pub fn load(checkpoint: &Checkpoint, config: &Config, gpu: &Gpu, progress: &dyn Fn(u64, u64)) -> Result<Weights> {
         config.check(checkpoint)?;
         let upload = Upload::new(gpu, checkpoint, progress);
-        let text = |name: &str| format!("model.language_model.{name}");
+        let names = config.names;
         let layers = (0..config.layers.len()).map(|i| LayerWeights::load(&upload, config, i)).collect::<Result<_>>()?;
         Ok(Weights {
-            embed_tokens: upload.matrix(&[&text("embed_tokens.weight")])?,
-            lm_head: if config.tied { None } else { Some(upload.matrix(&["lm_head.weight"])?) },
-            norm: upload.vector(&text("norm.weight"))?,
+            embed_tokens: upload.matrix(&[&names.embed_tokens()])?,
+            lm_head: if config.tied { None } else { Some(upload.matrix(&[names.lm_head()])?) },
+            norm: norm(&upload, config, &[(&names.norm(), 1.0)])?,
             layers,
             vision: config.vision.as_ref().map(|_| VisionWeights::load(&upload)).transpose()?,
             sound: match config.sound {
@@ -105,23 +105,37 @@ impl Weights {
 
 impl LayerWeights {
     fn load(upload: &Upload<'_>, config: &Config, index: usize) -> Result<LayerWeights> {
-        let own = |name: &str| format!("model.language_model.layers.{index}.{name}");
-        let vector = |name: &str| upload.vector(&own(name));
+        let own = |name: &str| config.names.layer(index, name);
+        let vector = |name: &str| norm(upload, config, &[(&own(name), 1.0)]);
         let [q, k, v] = ["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"].map(own);
-        let v_from_k = config.layers[index].heads.v_from_k;
+        let from_keys = config.layers[index].heads.values == Values::FromKeys;
+        let (q_norm, k_norm) = (own("self_attn.q_norm.weight"), own("self_attn.k_norm.weight"));
         Ok(LayerWeights {
             input_norm: vector("input_layernorm.weight")?,
-            qkv_proj: if v_from_k { upload.matrix(&[&q, &k])? } else { upload.matrix(&[&q, &k, &v])? },
-            qk_norm: upload.vectors(&[&own("self_attn.q_norm.weight"), &own("self_attn.k_norm.weight")])?,
+            qkv_proj: if from_keys { upload.matrix(&[&q, &k])? } else { upload.matrix(&[&q, &k, &v])? },
+            // A factor on the queries is one on the scores.
+            qk_norm: norm(upload, config, &[(&q_norm, config.query_scale), (&k_norm, 1.0)])?,
             o_proj: upload.matrix(&[&own("self_attn.o_proj.weight")])?,
             post_attention_norm: vector("post_attention_layernorm.weight")?,
             pre_feedforward_norm: vector("pre_feedforward_layernorm.weight")?,
             gate_up_proj: upload.matrix(&[&own("mlp.gate_proj.weight"), &own("mlp.up_proj.weight")])?,
             down_proj: upload.matrix(&[&own("mlp.down_proj.weight")])?,
             post_feedforward_norm: vector("post_feedforward_layernorm.weight")?,
-            scalar: upload.values(&own("layer_scalar"))?.first().copied().unwrap_or(1.0),
+            scalar: match config.layer_scalars {
+                true => upload.values(&own("layer_scalar"))?.first().copied().unwrap_or(1.0),
+                false => 1.0,
+            },
         })
     }
+}
+
+/// Weights of norms, one vector behind another, each with a factor.
+fn norm(upload: &Upload<'_>, config: &Config, parts: &[(&str, f32)]) -> Result<Array<f32>> {
+    let mut all = Vec::new();
+    for (name, factor) in parts {
+        all.extend(upload.values(name)?.iter().map(|weight| (weight + config.norm_offset) * factor));
+    }
+    upload.array(parts.first().map_or("", |part| part.0), &all)
 }
 
 impl VisionWeights {
@@ -254,7 +268,7 @@ fn angles(config: &Config, gpu: &Gpu, kind: LayerType, context: usize) -> Result
     let turning = (rope.partial * dim as f32 / 2.0).floor() as usize;
     let frequencies = match turning.min(dim / 2) {
         0 => vec![0.0],
-        pairs => frequencies(rope.theta, dim, pairs),
+        pairs => frequencies(rope.theta, dim, pairs).into_iter().map(|frequency| frequency / rope.factor).collect(),
     };
     Ok(Angles { array: gpu.array("rotary angles", context * frequencies.len())?, frequencies })
 }
@@ -277,7 +291,7 @@ fn inputs(config: &Config, gpu: &Gpu, rows: usize) -> Result<Inputs> {
 }
 
 fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
-    let rows_of = |name, width: usize| gpu.array::<f32>(name, rows * stride(width));
+    let rows_of = |name, width: usize| gpu.rows::<f32>(name, rows * stride(width));
     let greatest = |kind, width: &dyn Fn(&Layer) -> usize| {
         config.layers.iter().filter(|l| l.kind == kind).map(width).max().unwrap_or(4)
     };
@@ -299,7 +313,7 @@ fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
         partial: gpu.array("partial", most(&|l| attention::partial_len(&l.heads)))?,
         gate_up: rows_of("gate_up", 2 * config.intermediate_size)?,
         activated: rows_of("activated", config.intermediate_size)?,
-        row: gpu.array("row", stride(config.hidden_size))?,
+        row: gpu.rows("row", stride(config.hidden_size))?,
         media: match patch.max(frame) {
             0 => None,
             features => Some([rows_of("features", features)?, rows_of("patch a", embed)?, rows_of("patch b", embed)?]),

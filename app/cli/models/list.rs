@@ -1,0 +1,107 @@
+//! `percept models list`: what other programs have put on this disk.
+
+use crate::cli::output::Output;
+use crate::store::models::{Findings, Found, Places, State};
+use anyhow::Result;
+use indicatif::DecimalBytes;
+use serde_json::{Value, json};
+
+const EXAMPLES: &str = "\
+Examples:
+  percept models list
+  percept ask --model gemma3:270m \"Why is the sky blue?\"
+  percept ask --model hf:google/gemma-3-270m-it \"Why is the sky blue?\"
+
+Looked through are the Hugging Face cache (HF_HUB_CACHE, HF_HOME), Ollama's store (OLLAMA_MODELS)
+and LM Studio's folders. Models are used where they lie. A part of a name is enough where it is
+clear which is meant; hf:, ollama: or lmstudio: before it says whose.";
+
+/// List the models on this disk that other programs have downloaded.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ListArgs {
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn run(args: &ListArgs, output: &Output) -> Result<()> {
+    let places = Places::of_this_user();
+    let findings = places.find();
+    for problem in &findings.unreadable {
+        output.note(problem);
+    }
+    if args.json {
+        return output.json(&to_json(&places, &findings));
+    }
+    if findings.models.is_empty() {
+        let looked: Vec<String> = places.folders().map(|path| path.display().to_string()).collect();
+        output.note(&format!("no models in {}", looked.join(", ")));
+        return Ok(());
+    }
+    output.write(&table(&findings.models))
+}
+
+fn table(models: &[Found]) -> String {
+    let mut rows = vec![["NAME", "ARCHITECTURE", "SIZE", "WHERE", ""].map(String::from)];
+    rows.extend(models.iter().map(|model| {
+        [
+            model.name.clone(),
+            architecture(model).unwrap_or("-").to_string(),
+            if model.bytes > 0 { DecimalBytes(model.bytes).to_string() } else { "-".into() },
+            model.store.title().to_string(),
+            match &model.state {
+                State::Usable => String::new(),
+                State::Unsupported => "not supported".into(),
+                State::Broken(problem) => format!("broken: {problem}"),
+            },
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let mut text = String::new();
+    for [name, architecture, size, place, state] in &rows {
+        let [a, b, c, d] = widths;
+        let line = format!("{name:<a$}  {architecture:<b$}  {size:>c$}  {place:<d$}  {state}");
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// As the checkpoint calls itself; of a GGUF file at least that it is one.
+fn architecture(model: &Found) -> Option<&str> {
+    match &model.architecture {
+        Some(architecture) => Some(architecture),
+        None if model.bytes > 0 && !model.path.is_dir() => Some("GGUF"),
+        None => None,
+    }
+}
+
+fn to_json(places: &Places, findings: &Findings) -> Value {
+    let model = |model: &Found| {
+        let (state, problem) = match &model.state {
+            State::Usable => ("usable", None),
+            State::Unsupported => ("not supported", None),
+            State::Broken(problem) => ("broken", Some(problem)),
+        };
+        json!({
+            "name": model.name,
+            "architecture": model.architecture,
+            "bytes": model.bytes,
+            "store": model.store.prefix(),
+            "path": model.path,
+            "state": state,
+            "problem": problem,
+        })
+    };
+    json!({
+        "models": findings.models.iter().map(model).collect::<Vec<_>>(),
+        "looked_in": places.folders().collect::<Vec<_>>(),
+        "unreadable": findings.unreadable,
+    })
+}

@@ -1,0 +1,133 @@
+//! [`matmul`](super::matmul) for matrices of block formats: groups of 32 weights are unpacked once for all rows of a tile.
+//!
+//! Floor: `2 · rows · outputs · width` operations. Shaders: `shaders/matmul_blocks.wgsl` (tiles of 64 outputs × 32 rows ×
+//! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` (for textures: 2 outputs × 8 rows a lane).
+
+use super::case::{self, Case, Output, Prepared, Size, noise};
+use super::matmul::TILE_ROWS;
+use super::{Block, Format, Variant, matmul, matvec_blocks, stride};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::weights::layout::{GROUP, WORD, row_bytes};
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shaders.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Rows of the block of weights.
+    pub outputs: u32,
+    /// Groups of 32 weights in a row.
+    pub groups: u32,
+    /// Words of 16 bytes in a row of weights.
+    pub row_words: u32,
+    /// Place of the block's first row in a row of `y`.
+    pub first: u32,
+    /// Distance between rows of `y`.
+    pub y_stride: u32,
+    /// The first row of a window.
+    pub first_row: u32,
+    /// Zero.
+    pub pad0: u32,
+    /// Zero.
+    pub pad1: u32,
+}
+
+/// Rows of a window of the wide variant.
+const WIDE_ROWS: usize = 8;
+
+/// Records the rows of `block`, each `width` weights, over the rows of the replay; `y_stride` lies between rows of `y`.
+/// `x` and `y` hold `most_rows` rounded up to [`TILE_ROWS`].
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    block: &Block,
+    width: usize,
+    most_rows: usize,
+    y_stride: usize,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let is_texture = matches!(block.data, Words::Texture(_));
+    if is_texture && WIDE_ROWS * width > matvec_blocks::LONGEST_WINDOW {
+        return matvec_blocks::record_rows(plan, block, width, most_rows, y_stride, x, y);
+    }
+    let rows = most_rows.next_multiple_of(TILE_ROWS);
+    let row_words = row_bytes(block.format, width) / WORD;
+    let params = |first_row: usize| Params {
+        outputs: block.rows as u32,
+        groups: (width / GROUP) as u32,
+        row_words: row_words as u32,
+        first: block.first_row as u32,
+        y_stride: y_stride as u32,
+        first_row: first_row as u32,
+        pad0: 0,
+        pad1: 0,
+    };
+    let weight = block.data.bind("weight", block.rows * row_words * WORD)?;
+    let y = y.bind("y", rows * y_stride)?;
+    let cost = Cost {
+        fixed_bytes: (block.rows * row_words * WORD) as u64,
+        row_bytes: (width + block.rows) as u64 * 4,
+        row_flops: 2 * (block.rows * width) as u64,
+    };
+    let variant = Variant { wide: is_texture, ..Variant::default() };
+    let shader = variant.shader("matmul_blocks", block.format)?;
+    if is_texture {
+        let binds = [weight, x.bind_window("x", rows * width)?, y];
+        let all: Vec<Params> = (0..rows / WIDE_ROWS).map(|window| params(window * WIDE_ROWS)).collect();
+        let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
+        return plan.dispatch_windows(shader, &all, WIDE_ROWS, width * 4, &binds, grid, cost);
+    }
+    let binds = [weight, x.bind("x", rows * width)?, y];
+    let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
+    plan.dispatch(shader, &[], &params(0), &binds, [(block.rows.div_ceil(64) as u32).into(), down, 1.into()], cost)
+}
+
+/// The same on the CPU in f64, the rows of the matrix as f32.
+pub fn reference(weight: &[f32], width: usize, x: &[f32]) -> Vec<f32> {
+    matmul::reference(weight, width, x)
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, format: Format, rows: usize, outputs: usize, width: usize, block_rows: usize, in_buffer: bool| {
+        Case::new(
+            "matmul_blocks",
+            size,
+            format!("{}{format} {outputs} × {width}, {rows} rows", if in_buffer { "buffer of " } else { "" }),
+            move |gpu| {
+                let (weight, weights) = case::block_matrix(
+                    gpu,
+                    format,
+                    1,
+                    outputs,
+                    width,
+                    block_rows,
+                    gpu.capabilities().software && !in_buffer,
+                )?;
+                let values = noise(2, rows * width);
+                let capacity = rows.next_multiple_of(TILE_ROWS);
+                let (x, y) = (gpu.rows("x", capacity * width)?, gpu.array("y", capacity * stride(outputs))?);
+                gpu.write(&x, 0, &values);
+                let expected = move || reference(&weights, width, &values);
+                let results = vec![Output::rows(&y, outputs, 4e-6, expected)];
+                Ok(Prepared::new(rows, results, move |plan, variant| {
+                    matmul::record(plan, variant, &weight, rows, &x, &y)
+                }))
+            },
+        )
+    };
+    let blocks = || Format::all().filter(|format| !format.is_plain());
+    let mut all: Vec<Case> = [false, true]
+        .into_iter()
+        .flat_map(|buffer| blocks().map(move |format| (format, buffer)))
+        .map(|(format, buffer)| case(Size::Odd, format, 33, 67, 768, 40, buffer))
+        .collect();
+    all.push(case(Size::Odd, Format::Q4K, 3, 67, 2304, 67, false));
+    let real = [Format::Q8_0, Format::Q4_0, Format::Q4K, Format::Q5K, Format::Q6K];
+    all.extend(real.map(|format| case(Size::Real, format, 32, 1024, 2048, 1024, false)));
+    all
+}

@@ -1,0 +1,121 @@
+//! [`matvec`](super::matvec) for matrices of block formats: each lane multiplies whole groups of 32 weights as they are
+//! stored, so that no matrix is ever widened.
+//!
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, `shaders/matvec_blocks_wide.wgsl` (for
+//! textures), each with the loaders of all formats.
+
+use super::case::{self, Case, Output, Prepared, Size, noise};
+use super::{Block, Format, Variant, matvec};
+use crate::error::Result;
+use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::weights::layout::{GROUP, WORD, row_bytes};
+use bytemuck::{Pod, Zeroable};
+
+/// Uniform of the shaders.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Rows of the block.
+    pub rows: u32,
+    /// Groups of 32 weights in a row.
+    pub groups: u32,
+    /// Words of 16 bytes in a row.
+    pub row_words: u32,
+    /// Place of the block's first row in `y`.
+    pub first: u32,
+}
+
+/// Values of the longest `x` that fits a window.
+pub const LONGEST_WINDOW: usize = 16_384;
+
+/// Records the rows of `block`, each `width` weights: `y[first_row .. first_row + rows] = block · x`.
+///
+/// # Errors
+/// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
+pub fn record(plan: &mut PlanBuilder<'_>, block: &Block, width: usize, x: &Array<f32>, y: &Array<f32>) -> Result<()> {
+    record_rows(plan, block, width, 1, 0, x, y)
+}
+
+/// As [`record`] for up to `most_rows` rows of `x`, whose results are `y_stride` apart, one dispatch each: for matrices
+/// in textures whose rows are too long for [`matmul_blocks`](super::matmul_blocks).
+///
+/// # Errors
+/// As [`record`].
+pub(super) fn record_rows(
+    plan: &mut PlanBuilder<'_>,
+    block: &Block,
+    width: usize,
+    most_rows: usize,
+    y_stride: usize,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let row_words = row_bytes(block.format, width) / WORD;
+    let params = |row: usize| Params {
+        rows: block.rows as u32,
+        groups: (width / GROUP) as u32,
+        row_words: row_words as u32,
+        first: (row * y_stride + block.first_row) as u32,
+    };
+    let weight = block.data.bind("weight", block.rows * row_words * WORD)?;
+    let y = y.bind("y", (most_rows - 1) * y_stride + block.first_row + block.rows)?;
+    let cost = Cost {
+        fixed_bytes: (block.rows * row_words * WORD) as u64,
+        row_bytes: (width + block.rows) as u64 * 4,
+        row_flops: 2 * (block.rows * width) as u64,
+    };
+    if let Words::Texture(_) = block.data {
+        let shader = Variant { wide: true, ..Variant::default() }.shader("matvec_blocks", block.format)?;
+        let binds = [weight, x.bind_window("x", most_rows * width)?, y];
+        let all: Vec<Params> = (0..most_rows).map(params).collect();
+        let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
+        return plan.dispatch_windows(shader, &all, 1, width * 4, &binds, grid, cost);
+    }
+    let shader = Variant::default().shader("matvec_blocks", block.format)?;
+    let binds = [weight, x.bind("x", width)?, y];
+    let groups = block.rows.div_ceil(4);
+    let across = groups.min(32_768);
+    let grid: [Extent; 3] = [(across as u32).into(), (groups.div_ceil(across) as u32).into(), 1.into()];
+    plan.dispatch(shader, &[("WG", 64), ("LANES", 16)], &params(0), &binds, grid, cost)
+}
+
+/// The same on the CPU in f64, the rows of the matrix as f32.
+pub fn reference(weight: &[f32], x: &[f32]) -> Vec<f32> {
+    matvec::reference(weight, x)
+}
+
+/// What the self-test checks and the benches time.
+pub fn cases() -> Vec<Case> {
+    let case = |size, format: Format, outputs: usize, width: usize, block_rows: usize, in_buffer: bool| {
+        Case::new(
+            "matvec_blocks",
+            size,
+            format!("{}{format} {outputs} × {width}", if in_buffer { "buffer of " } else { "" }),
+            move |gpu| {
+                let (weight, values) = case::block_matrix(
+                    gpu,
+                    format,
+                    1,
+                    outputs,
+                    width,
+                    block_rows,
+                    gpu.capabilities().software && !in_buffer,
+                )?;
+                let x_values = noise(2, width);
+                let (x, y) = (gpu.rows("x", width)?, gpu.array("y", outputs)?);
+                gpu.write(&x, 0, &x_values);
+                let expected = move || reference(&values, &x_values);
+                let results = vec![Output::rows(&y, outputs, 4e-6, expected)];
+                Ok(Prepared::new(1, results, move |plan, variant| matvec::record(plan, variant, &weight, &x, &y)))
+            },
+        )
+    };
+    let blocks = || Format::all().filter(|format| !format.is_plain());
+    let mut all: Vec<Case> = [false, true]
+        .into_iter()
+        .flat_map(|buffer| blocks().map(move |format| (format, buffer)))
+        .map(|(format, buffer)| case(Size::Odd, format, 103, 768, 40, buffer))
+        .collect();
+    all.extend(blocks().map(|format| case(Size::Real, format, 4096, 3840, 4096, false)));
+    all
+}

@@ -1,0 +1,299 @@
+//! What the decoder of a Gemma model is made of, and which tensors that asks for. Each family's own file fills it.
+
+use crate::error::Result;
+use crate::kernels::attention::Reach;
+use crate::kernels::norm_rope::{Heads, Values};
+use crate::weights::{Checkpoint, Expected};
+
+/// How a layer looks back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerType {
+    /// `sliding_attention`: a window, and both ways inside a picture.
+    Sliding,
+    /// `full_attention`: everything before.
+    Full,
+}
+
+/// Rotary positions of one layer type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rope {
+    /// `rope_theta`.
+    pub theta: f32,
+    /// `partial_rotary_factor` of the proportional kind; 1 for the other kinds.
+    pub partial: f32,
+    /// `factor` of the linear kind, which divides the frequencies; 1 for the other kinds.
+    pub factor: f32,
+}
+
+/// A decoder layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layer {
+    /// How it looks back.
+    pub kind: LayerType,
+    /// Its heads.
+    pub heads: Heads,
+}
+
+/// Pictures: `vision_config` and the picture processor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vision {
+    /// Pixels along a side of the square that becomes a token: `patch_size * pooling_kernel_size`.
+    pub token_px: usize,
+    /// `mm_embed_dim`.
+    pub embed_dim: usize,
+    /// `mm_posemb_size`: positions along an axis.
+    pub positions: usize,
+    /// `rms_norm_eps`.
+    pub eps: f32,
+    /// Most tokens of a picture.
+    pub most_tokens: usize,
+    /// Most tokens of a video frame.
+    pub most_frame_tokens: usize,
+    /// Most frames of a video.
+    pub most_frames: usize,
+    /// `image_mean`, `image_std` in [0, 1], identity if the processor does not normalise.
+    pub normalise: [[f32; 2]; 3],
+}
+
+impl Vision {
+    /// Values of a patch: (row, column, channel).
+    pub fn patch_len(&self) -> usize {
+        self.token_px * self.token_px * 3
+    }
+}
+
+/// Sound: `audio_config` and the feature extractor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sound {
+    /// `audio_embed_dim`: samples of a frame, which becomes a token.
+    pub frame_samples: usize,
+    /// `sampling_rate`.
+    pub sample_rate: u32,
+    /// `rms_norm_eps`.
+    pub eps: f32,
+}
+
+/// Token ids that frame media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaIds {
+    /// `boi_token_id`, `eoi_token_id`.
+    pub image_ends: [u32; 2],
+    /// `image_token_id`.
+    pub image: u32,
+    /// `video_token_id`.
+    pub video: u32,
+    /// `boa_token_id`, `eoa_token_index`.
+    pub audio_ends: [u32; 2],
+    /// `audio_token_id`.
+    pub audio: u32,
+}
+
+impl MediaIds {
+    /// Those of a model of text alone: no token has them.
+    pub const NONE: MediaIds = MediaIds {
+        image_ends: [u32::MAX; 2],
+        image: u32::MAX,
+        video: u32::MAX,
+        audio_ends: [u32::MAX; 2],
+        audio: u32::MAX,
+    };
+}
+
+/// How a checkpoint names its tensors, which have the names of `modeling_gemma3.py` without their beginning here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those of the decoder begin with this; the head is `lm_head.weight`.
+    Prefixed(&'static str),
+    /// As in GGUF files.
+    Gguf,
+}
+
+/// Names in a layer, and the same in GGUF files.
+const IN_GGUF: [(&str, &str); 13] = [
+    ("input_layernorm.weight", "attn_norm.weight"),
+    ("self_attn.q_proj.weight", "attn_q.weight"),
+    ("self_attn.k_proj.weight", "attn_k.weight"),
+    ("self_attn.v_proj.weight", "attn_v.weight"),
+    ("self_attn.q_norm.weight", "attn_q_norm.weight"),
+    ("self_attn.k_norm.weight", "attn_k_norm.weight"),
+    ("self_attn.o_proj.weight", "attn_output.weight"),
+    ("post_attention_layernorm.weight", "post_attention_norm.weight"),
+    ("pre_feedforward_layernorm.weight", "ffn_norm.weight"),
+    ("mlp.gate_proj.weight", "ffn_gate.weight"),
+    ("mlp.up_proj.weight", "ffn_up.weight"),
+    ("mlp.down_proj.weight", "ffn_down.weight"),
+    ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
+];
+
+impl Names {
+    /// The embedding.
+    pub fn embed_tokens(self) -> String {
+        match self {
+            Names::Prefixed(prefix) => format!("{prefix}embed_tokens.weight"),
+            Names::Gguf => "token_embd.weight".into(),
+        }
+    }
+
+    /// The head, where it is not the embedding.
+    pub fn lm_head(self) -> &'static str {
+        match self {
+            Names::Prefixed(_) => "lm_head.weight",
+            Names::Gguf => "output.weight",
+        }
+    }
+
+    /// The final norm.
+    pub fn norm(self) -> String {
+        match self {
+            Names::Prefixed(prefix) => format!("{prefix}norm.weight"),
+            Names::Gguf => "output_norm.weight".into(),
+        }
+    }
+
+    /// A tensor of a layer.
+    pub fn layer(self, index: usize, name: &str) -> String {
+        match self {
+            Names::Prefixed(prefix) => format!("{prefix}layers.{index}.{name}"),
+            Names::Gguf => {
+                let other = IN_GGUF.iter().find(|row| row.0 == name).map_or(name, |row| row.1);
+                format!("blk.{index}.{other}")
+            }
+        }
+    }
+}
+
+/// Everything about a checkpoint of a Gemma family but its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `model_type`, or what a GGUF file calls the architecture.
+    pub family: &'static str,
+    /// How the tensors are called.
+    pub names: Names,
+    /// What is added to the weights of norms: 1 where they are stored as what they differ from 1.
+    pub norm_offset: f32,
+    /// Factor on the scores of attention: `query_pre_attn_scalar` to the power of -1/2, or 1.
+    pub query_scale: f32,
+    /// Each layer's output is multiplied with a number of its own.
+    pub layer_scalars: bool,
+    /// `vocab_size`.
+    pub vocab_size: usize,
+    /// `hidden_size`.
+    pub hidden_size: usize,
+    /// `intermediate_size`.
+    pub intermediate_size: usize,
+    /// The layers in order.
+    pub layers: Vec<Layer>,
+    /// `rms_norm_eps`.
+    pub eps: f32,
+    /// `sliding_window`.
+    pub sliding_window: usize,
+    /// `max_position_embeddings`.
+    pub max_position_embeddings: usize,
+    /// `final_logit_softcapping`.
+    pub softcap: Option<f32>,
+    /// Rotary positions of sliding layers.
+    pub sliding_rope: Rope,
+    /// Rotary positions of full layers.
+    pub full_rope: Rope,
+    /// `use_bidirectional_attention: "vision"`: rows of a picture see each other in sliding layers.
+    pub pictures_both_ways: bool,
+    /// The output head is the embedding.
+    pub tied: bool,
+    /// Pictures, if the checkpoint sees.
+    pub vision: Option<Vision>,
+    /// Sound, if the checkpoint hears.
+    pub sound: Option<Sound>,
+    /// Ids around and in place of media.
+    pub media_ids: MediaIds,
+    /// `pad_token_id`: what a placeholder without features is read as.
+    pub pad_token_id: u32,
+}
+
+/// Parts of names of tensors that a model of text alone does not use.
+pub(in crate::models) const UNUSED: [&str; 2] = ["vision_tower.", "multi_modal_projector."];
+
+impl Config {
+    /// Rotary positions of a layer type.
+    pub fn rope(&self, kind: LayerType) -> Rope {
+        match kind {
+            LayerType::Sliding => self.sliding_rope,
+            LayerType::Full => self.full_rope,
+        }
+    }
+
+    /// Which positions a row of a layer sees.
+    pub fn reach(&self, kind: LayerType) -> Reach {
+        match kind {
+            LayerType::Sliding => {
+                Reach { window: Some(self.sliding_window), sees_ends: self.pictures_both_ways && self.vision.is_some() }
+            }
+            LayerType::Full => Reach { window: None, sees_ends: false },
+        }
+    }
+
+    /// Holds the tensors of a checkpoint against what this config asks for.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`](crate::Error::Tensors) naming every one that is missing, not asked for, or mis-shaped.
+    pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
+        // Some exports keep the tied head as a tensor of its own; eyes that are not used are left where they are.
+        let unused = |name: &str| {
+            self.vision.is_none() && UNUSED.iter().any(|part| name.contains(part))
+                || self.tied && name == self.names.lm_head()
+        };
+        checkpoint.check(&self.tensors(), &unused)
+    }
+
+    /// Every tensor of the checkpoint with its shape.
+    pub fn tensors(&self) -> Vec<Expected> {
+        let hidden = self.hidden_size;
+        let mut all = vec![
+            Expected::new(self.names.embed_tokens(), [self.vocab_size, hidden]),
+            Expected::new(self.names.norm(), [hidden]),
+        ];
+        if !self.tied {
+            all.push(Expected::new(self.names.lm_head(), [self.vocab_size, hidden]));
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let mut add = |name: &str, shape: &[usize]| {
+                all.push(Expected::new(self.names.layer(index, name), shape));
+            };
+            let Heads { num_heads, num_kv_heads, head_dim, values } = layer.heads;
+            add("input_layernorm.weight", &[hidden]);
+            add("self_attn.q_proj.weight", &[num_heads * head_dim, hidden]);
+            add("self_attn.k_proj.weight", &[num_kv_heads * head_dim, hidden]);
+            if values != Values::FromKeys {
+                add("self_attn.v_proj.weight", &[num_kv_heads * head_dim, hidden]);
+            }
+            add("self_attn.q_norm.weight", &[head_dim]);
+            add("self_attn.k_norm.weight", &[head_dim]);
+            add("self_attn.o_proj.weight", &[hidden, num_heads * head_dim]);
+            add("post_attention_layernorm.weight", &[hidden]);
+            add("pre_feedforward_layernorm.weight", &[hidden]);
+            add("mlp.gate_proj.weight", &[self.intermediate_size, hidden]);
+            add("mlp.up_proj.weight", &[self.intermediate_size, hidden]);
+            add("mlp.down_proj.weight", &[hidden, self.intermediate_size]);
+            add("post_feedforward_layernorm.weight", &[hidden]);
+            if self.layer_scalars {
+                add("layer_scalar", &[1]);
+            }
+        }
+        if let Some(vision) = &self.vision {
+            let (patch, embed) = (vision.patch_len(), vision.embed_dim);
+            let mut add = |name: &str, shape: &[usize]| all.push(Expected::new(format!("model.{name}"), shape));
+            for (name, width) in [("patch_ln1", patch), ("patch_ln2", embed), ("pos_norm", embed)] {
+                add(&format!("vision_embedder.{name}.weight"), &[width]);
+                add(&format!("vision_embedder.{name}.bias"), &[width]);
+            }
+            add("vision_embedder.patch_dense.weight", &[embed, patch]);
+            add("vision_embedder.patch_dense.bias", &[embed]);
+            add("vision_embedder.pos_embedding", &[vision.positions, 2, embed]);
+            add("embed_vision.embedding_projection.weight", &[hidden, embed]);
+        }
+        if let Some(sound) = &self.sound {
+            let name = "model.embed_audio.embedding_projection.weight";
+            all.push(Expected::new(name, [hidden, sound.frame_samples]));
+        }
+        all
+    }
+}

@@ -1,0 +1,55 @@
+// matvec_blocks: y[first + n] = sum over k of weight[n, k] * x[k]; one block of rows of a matrix of a block format.
+//   weight  [rows, row_words] of vec4u, planes of groups of 32 weights   read
+//   x       [groups * 8] of vec4f                                        read
+//   y       f32, places first .. first + rows set                        write
+// grid   (a, b, 1), a * b >= ceil(rows / (WG / LANES)): LANES lanes a row
+// needs  nothing optional; LANES a power of two that divides WG
+//include shared/blocks.wgsl
+//include shared/dot.wgsl
+//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
+
+override WG: u32 = 64u;
+override LANES: u32 = 16u;
+struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> weight: array<vec4u>;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+var<workgroup> places: array<f32, 64>;
+
+fn words(i: u32) -> vec4u { return weight[i]; }
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group_id: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = (group_id.y * grid.x + group_id.x) * (WG / LANES) + lane / LANES;
+    let within = lane % LANES;
+    // Rows beyond the last repeat it and are not written, so that all lanes meet the barriers.
+    let start = min(row, params.rows - 1u) * params.row_words;
+    var sum = 0.0;
+    for (var g = within; g < params.groups; g += LANES) {
+        let w = group(start, params.groups, g, head(start, params.groups, g / 8u));
+        let from_x = 8u * g;
+        var halves = vec2f(0.0);
+        var sums = vec2f(0.0);
+        for (var c = 0u; c < 4u; c++) {
+            let low = x[from_x + c];
+            let high = x[from_x + c + 4u];
+            halves.x = mad(values(w.codes[c]), low, halves.x);
+            halves.y = mad(values(w.codes[c + 4u]), high, halves.y);
+            if HAS_OFFSET { sums += vec2f(dot(low, vec4f(1.0)), dot(high, vec4f(1.0))); }
+        }
+        sum += dot(w.scale, halves);
+        if HAS_OFFSET { sum += dot(w.offset, sums); }
+    }
+    places[lane] = sum;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if within < half { places[lane] += places[lane + half]; }
+    }
+    if within == 0u && row < params.rows { y[params.first + row] = places[lane]; }
+}

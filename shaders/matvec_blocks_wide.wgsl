@@ -1,0 +1,61 @@
+// matvec_blocks_wide: matvec_blocks for software adapters, a lane two rows: weights come out of a texture and x out of a
+// uniform, since both are read several times faster there than storage buffers.
+//   weight  texture of vec4u, 8192 wide: [rows, row_words], planes of groups of 32 weights   read
+//   x       [groups * 8] of vec4f, at most 4096                                              read
+//   y       f32, places first .. first + rows set                                            write
+// grid   (ceil(rows / 16), 1, 1): 8 lanes
+// needs  nothing optional
+//include shared/blocks.wgsl
+//include shared/dot.wgsl
+//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
+
+struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var weight: texture_2d<u32>;
+@group(0) @binding(2) var<uniform> x: array<vec4f, 4096>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+fn words(i: u32) -> vec4u { return textureLoad(weight, vec2u(i & 8191u, i >> 13u), 0); }
+
+// Products of both rows' codes with four values, and the sum of these.
+fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
+    let v = x[place];
+    var plain = sums.z;
+    if HAS_OFFSET { plain += v.x + v.y + v.z + v.w; }
+    return vec3f(mad(values(a), v, sums.x), mad(values(b), v, sums.y), plain);
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let row = 2u * id.x;
+    // Rows beyond the last repeat it and are not written.
+    let last = params.rows - 1u;
+    let start = min(row, last) * params.row_words;
+    let other = min(row + 1u, last) * params.row_words;
+    let groups = params.groups;
+    var sums = vec2f(0.0);
+    for (var run = 0u; run < (groups + 7u) / 8u; run++) {
+        let start_head = head(start, groups, run);
+        let other_head = head(other, groups, run);
+        let end = min(8u * run + 8u, groups);
+        for (var g = 8u * run; g < end; g++) {
+            let a = group(start, groups, g, start_head);
+            let b = group(other, groups, g, other_head);
+            let from_x = 8u * g;
+            var low = four(from_x, a.codes[0], b.codes[0], vec3f(0.0));
+            low = four(from_x + 1u, a.codes[1], b.codes[1], low);
+            low = four(from_x + 2u, a.codes[2], b.codes[2], low);
+            low = four(from_x + 3u, a.codes[3], b.codes[3], low);
+            var high = four(from_x + 4u, a.codes[4], b.codes[4], vec3f(0.0));
+            high = four(from_x + 5u, a.codes[5], b.codes[5], high);
+            high = four(from_x + 6u, a.codes[6], b.codes[6], high);
+            high = four(from_x + 7u, a.codes[7], b.codes[7], high);
+            sums += vec2f(a.scale.x, b.scale.x) * low.xy + vec2f(a.scale.y, b.scale.y) * high.xy;
+            if HAS_OFFSET {
+                sums += vec2f(a.offset.x, b.offset.x) * low.z + vec2f(a.offset.y, b.offset.y) * high.z;
+            }
+        }
+    }
+    if row <= last { y[params.first + row] = sums.x; }
+    if row < last { y[params.first + row + 1u] = sums.y; }
+}

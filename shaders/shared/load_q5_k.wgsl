@@ -1,0 +1,18 @@
+// q5_k: as q4_k with a fifth bit. Planes: 4 bits (1 word a group), fifth bits (4 groups a word), the packed scales
+// (8 groups a word).
+//include shared/six_bits.wgsl
+struct Head { fifths: array<vec4u, 2>, scales: vec4u }
+const HAS_OFFSET: bool = true;
+
+fn head(row: u32, groups: u32, run: u32) -> Head {
+    let place = row + groups;
+    return Head(array<vec4u, 2>(words(place + 2u * run), words(place + 2u * run + 1u)), words(place + groups / 4u + run));
+}
+
+fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
+    let fifth = select(head.fifths[0], head.fifths[1], (g & 4u) != 0u)[g & 3u];
+    let pair = six_bits(head.scales, g);
+    return Group(nibbles_and_bit(words(row + g), fifth), pair.xx, pair.yy);
+}
+
+fn values(codes: u32) -> vec4f { return vec4f(unpack4xU8(codes)); }

@@ -1,0 +1,29 @@
+use crate::support::*;
+use percept::kernels::gather::{self, Aliases};
+use percept::kernels::{Variant, case, gather_blocks};
+use proptest::prelude::*;
+
+#[test]
+fn reference_by_hand() {
+    let table = [1.0, 2.0, 3.0, 4.0];
+    assert_eq!(gather_blocks::reference(&table, 2, &[1, 0], 2.0, Aliases::NONE), [6.0, 8.0, 2.0, 4.0]);
+}
+
+#[test]
+fn shader_equals_reference_in_every_block_format() {
+    let shapes = (1usize..70, 1usize..4, 1usize..20, 1usize..70, 1usize..9);
+    for_shapes(2, (shapes, any::<u64>()), |gpu, &((words, large, small, block_rows, rows), seed)| {
+        for (format, as_texture) in both_places() {
+            let width = if format.block_len() == 32 { 32 * small } else { 256 * large };
+            let (table, values) = case::block_matrix(gpu, format, seed, words, width, block_rows, as_texture).unwrap();
+            let ids = case::picks(seed, rows, words);
+            let on_gpu = gpu.array_of("ids", &ids).unwrap();
+            let y = Output::new(gpu, "y", rows * width);
+            run(gpu, rows, |plan| {
+                gather::record(plan, Variant::best(gpu), &table, 3.5, Aliases::NONE, rows, &on_gpu, &y.array)
+            });
+            let expected = gather_blocks::reference(&values, width, &ids, 3.5, Aliases::NONE);
+            assert_close(&format!("{format} {as_texture}"), &y.read(gpu), &expected, 1e-6);
+        }
+    });
+}

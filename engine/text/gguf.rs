@@ -59,44 +59,41 @@ const GPT_4O: &str = concat!(
 
 /// What `tokenizer.ggml.*` says, not checked yet.
 #[derive(Debug, Default)]
-pub struct Vocabulary<'f> {
+pub(super) struct Vocabulary<'f> {
     /// `general.architecture`.
-    pub architecture: &'f str,
+    architecture: &'f str,
     /// `model`: "llama", "gemma4" or "gpt2".
-    pub model: &'f str,
+    model: &'f str,
     /// `pre`: how text is cut before byte-level merges.
-    pub pre: Option<&'f str>,
+    pre: Option<&'f str>,
     /// `tokens`, by id.
-    pub tokens: Vec<&'f str>,
+    tokens: Vec<&'f str>,
     /// `scores`, by id.
-    pub scores: Option<Vec<f32>>,
+    scores: Option<Vec<f32>>,
     /// `token_type`, by id.
-    pub token_types: Option<Vec<i32>>,
+    token_types: Option<Vec<i32>>,
     /// `merges`, the first one first: two tokens and a space between.
-    pub merges: Option<Vec<&'f str>>,
+    merges: Option<Vec<&'f str>>,
     /// `bos_token_id` and so on, by role: `bos_token`, `eos_token`, `unk_token`, `pad_token`.
-    pub roles: BTreeMap<&'static str, u32>,
+    roles: BTreeMap<&'static str, u32>,
     /// `add_bos_token`.
-    pub add_bos: Option<bool>,
+    add_bos: Option<bool>,
     /// `add_eos_token`.
-    pub add_eos: Option<bool>,
+    add_eos: Option<bool>,
     /// `add_space_prefix`.
-    pub add_space_prefix: Option<bool>,
+    add_space_prefix: Option<bool>,
 }
 
 impl<'f> Vocabulary<'f> {
     /// What the metadata of a file say.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming a key that is missing or of the wrong type.
-    pub fn of(file: &'f GgufFile) -> Result<Vocabulary<'f>> {
+    pub(super) fn of(file: &'f GgufFile) -> Result<Vocabulary<'f>> {
         let metadata = file.metadata();
         let key = |name: &str| format!("tokenizer.ggml.{name}");
         let has = |name: &str| metadata.has(&key(name));
         let strings = |name: &str| metadata.strings(&key(name))?.collect::<Result<Vec<&str>>>();
         let mut roles = BTreeMap::new();
         for role in ["bos_token", "eos_token", "unk_token", "pad_token"] {
-            if let Some(id) = metadata.optional_usize(&key(key_of_role(role)), 0..1 << 31)? {
+            if let Some(id) = metadata.optional_usize(&key(key_of_role(role)), ..=u32::MAX as usize)? {
                 roles.insert(role, id as u32);
             }
         }
@@ -117,7 +114,7 @@ impl<'f> Vocabulary<'f> {
 }
 
 /// The key in a file of an id by role.
-pub(super) fn key_of_role(role: &str) -> &'static str {
+fn key_of_role(role: &str) -> &'static str {
     match role {
         "bos_token" => "bos_token_id",
         "eos_token" => "eos_token_id",

@@ -8,8 +8,6 @@ mod stream;
 mod template;
 mod tokenizer;
 
-#[doc(hidden)]
-pub use gguf::Vocabulary;
 pub use stream::TextStream;
 pub use template::{Content, Message, PartText, Template};
 pub use tokenizer::Tokenizer;

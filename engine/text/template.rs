@@ -68,15 +68,20 @@ impl Template {
         Template::new(&path, &source, special_tokens(folder)?).map(Some)
     }
 
-    /// The `tokenizer.chat_template` of a GGUF file, if it has one.
+    /// The `tokenizer.chat_template` of a GGUF file, if it has one; `tokenizer` is that of the file.
     ///
     /// # Errors
-    /// [`Error::Template`] if it is no template, [`Error::Config`] if the key is mistyped.
+    /// [`Error::Config`] if it is no text or cannot be compiled.
     pub fn from_gguf(file: &GgufFile, tokenizer: &Tokenizer) -> Result<Option<Template>> {
-        match file.metadata().optional_string("tokenizer.chat_template")? {
-            Some(source) => Template::new(file.path(), source, tokenizer.special_tokens().clone()).map(Some),
-            None => Ok(None),
-        }
+        let key = "tokenizer.chat_template";
+        let Some(source) = file.metadata().optional_string(key)? else {
+            return Ok(None);
+        };
+        let template = Template::new(file.path(), source, tokenizer.special_tokens().clone());
+        template.map(Some).map_err(|e| match e {
+            Error::Template { problem, .. } => file.metadata().error(key, format!("cannot be used: {problem}")),
+            other => other,
+        })
     }
 
     /// Compiles a template that is already in memory; `path` is named in errors, `special_tokens` are in its scope.

@@ -73,22 +73,15 @@ impl Tokenizer {
         Tokenizer::new(path.clone(), inner, None, special_tokens(folder)?)
     }
 
-    /// A tokenizer of what the metadata of a GGUF file say.
-    ///
-    /// # Errors
-    /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
-    #[doc(hidden)]
     /// The tokenizer that the metadata of a GGUF file describe.
     ///
     /// # Errors
-    /// [`Error::Config`] naming a key that is missing or mistyped, and as [`Tokenizer::from_vocabulary`].
+    /// [`Error::Config`] names the key that is missing, mistyped, of a kind that is not supported, or contradicts
+    /// another one.
     pub fn from_gguf(file: &GgufFile) -> Result<Tokenizer> {
-        Tokenizer::from_vocabulary(file.path(), Vocabulary::of(file)?)
-    }
-
-    pub fn from_vocabulary(path: &Path, vocabulary: Vocabulary<'_>) -> Result<Tokenizer> {
-        let (inner, pieces, special_tokens) = Builder { path, vocabulary }.build()?;
-        Tokenizer::new(path.into(), inner, pieces, special_tokens)
+        let vocabulary = Vocabulary::of(file)?;
+        let (inner, pieces, special_tokens) = Builder { path: file.path(), vocabulary }.build()?;
+        Tokenizer::new(file.path().into(), inner, pieces, special_tokens)
     }
 
     fn new(

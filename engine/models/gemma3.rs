@@ -31,8 +31,8 @@ pub(super) fn read(checkpoint: &Checkpoint, family: &'static str) -> Result<Conf
         return Err(text.error("hidden_activation", format!("is \"{other}\", only \"gelu_pytorch_tanh\" is supported")));
     }
     let softcap = text.optional_f32("final_logit_softcapping")?;
-    if softcap.is_some_and(|cap| cap <= 0.0) {
-        return Err(text.error("final_logit_softcapping", "is not above 0"));
+    if let Some(cap) = softcap.filter(|cap| *cap <= 0.0) {
+        return Err(text.error("final_logit_softcapping", format!("is {cap}, expected above 0")));
     }
     let [sliding_rope, full_rope] = ropes(text)?;
     // Of 4B and more: text_config may leave out what is usual.

@@ -26,6 +26,16 @@ pub(super) fn bos(model: &Model) -> Option<u32> {
 }
 
 impl Session {
+    /// Reads a text as it stands behind what is there, as [`raw_ids`]; what begins a text stands in front of the first one.
+    ///
+    /// # Errors
+    /// As [`raw_ids`] and [`Session::push_ids`].
+    pub fn push_raw(&mut self, text: &str) -> Result<()> {
+        let ids = raw_ids(&self.model, text)?;
+        let begun = !self.is_empty() && ids.first().is_some_and(|first| Some(*first) == bos(&self.model));
+        self.push_ids(&ids[usize::from(begun)..])
+    }
+
     /// Reads ids into the cache behind what is there, without a template around them.
     ///
     /// # Errors

@@ -31,7 +31,8 @@ what they take is missing in every number. JSON holds everything that was measur
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
-    /// A checkpoint folder, or a name of `percept models list`, to measure as a whole; without it, kernels are measured.
+    /// A checkpoint folder or GGUF file, or a name of `percept models list`, to measure as a whole; without it, kernels are
+    /// measured.
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// The same, as other commands have it.

@@ -18,8 +18,8 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Model and adapter")]
 pub struct LoadArgs {
-    /// A checkpoint folder as published (config.json, tokenizer.json, model.safetensors), one of these files, or a name of
-    /// `percept models list`.
+    /// A GGUF file, a checkpoint folder as published (config.json, tokenizer.json, model.safetensors) or one of its files, or
+    /// a name of `percept models list`.
     #[arg(long, short, value_name = "MODEL")]
     pub model: Option<PathBuf>,
     #[command(flatten)]
@@ -151,7 +151,8 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem = "no model: name a checkpoint folder or one of `percept models list` with --model MODEL";
+        let problem =
+            "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL";
         return Err(Usage(problem.into()).into());
     }
     output
@@ -167,7 +168,7 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     let text = match name.to_str() {
         // What can only be a path is looked for nowhere else.
         Some(text) if !name.is_absolute() && !text.starts_with('.') && name.symlink_metadata().is_err() => text,
-        _ => return existing(name, "a checkpoint folder"),
+        _ => return existing(name, "a checkpoint folder or GGUF file"),
     };
     let places = Places::of_this_user();
     let findings = places.find();
@@ -186,7 +187,7 @@ pub fn find(name: &Path) -> Result<PathBuf> {
             };
             let looked: Vec<String> = places.folders().map(|path| path.display().to_string()).collect();
             format!(
-                "{text} does not exist and no model is called so{near}; expected a checkpoint folder, or one of `percept models \
+                "{text} does not exist and no model is called so{near}; expected a checkpoint folder, a GGUF file or one of `percept models \
                  list`, which looks in {}",
                 looked.join(", ")
             )

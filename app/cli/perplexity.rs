@@ -24,7 +24,7 @@ be compared. With --json standard output holds one object: {\"nats_per_token\", 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PerplexityArgs {
-    /// The checkpoint folder, or a name of `percept models list`.
+    /// The checkpoint folder or GGUF file, or a name of `percept models list`.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The text, in UTF-8.

@@ -20,7 +20,7 @@ logits, and the tokens of the greedy answer.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TraceArgs {
-    /// The checkpoint folder, or a name of `percept models list`.
+    /// The checkpoint folder or GGUF file, or a name of `percept models list`.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The recorded case.

@@ -135,7 +135,9 @@ fn another_system_message_or_model_begins_anew() {
     assert!(outcome.stderr.lines().any(|line| line == "Be brief."), "{}", outcome.stderr);
     assert_eq!(contexts(&outcome.stderr), ["0 of 4096 tokens (0 %): 0 answers"; 3]);
     assert!(
-        outcome.stderr.contains("error: nowhere does not exist; expected a checkpoint folder"),
+        outcome
+            .stderr
+            .contains("error: nowhere does not exist and no model is called so; expected a checkpoint folder"),
         "{}",
         outcome.stderr
     );

@@ -39,7 +39,7 @@ pub const COMMANDS: [(&str, &str, &str); 11] = [
     ("/retry", "", "take the last answer back and give another one"),
     ("/undo", "", "take back the last file, or the last question with its answer"),
     ("/system", "TEXT", "begin anew with this system message; without TEXT, tell the present one"),
-    ("/model", "DIR", "begin anew with another model"),
+    ("/model", "MODEL", "begin anew with another model"),
     ("/context", "", "how full the context is"),
     ("/save", "FILE", "write the conversation as Markdown, or JSON lines if FILE ends in .jsonl"),
     ("/help", "", "this list"),
@@ -62,7 +62,7 @@ pub fn parse(line: &str) -> Result<Line, Usage> {
     let (name, rest) = trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, ""));
     let rest = rest.trim();
     let path = || match rest {
-        "" => Err(Usage(format!("{name} needs a file: {name} {}", argument(name)))),
+        "" => Err(Usage(format!("{name} needs a {}: {name} {}", argument(name).to_lowercase(), argument(name)))),
         _ => Ok(path_of(rest)),
     };
     let alone = |line: Line| match rest {
@@ -146,7 +146,7 @@ mod tests {
         for (text, part) in [
             ("/imge a.png", "/imge is no command"),
             ("/image", "/image needs a file: /image FILE"),
-            ("/model", "/model DIR"),
+            ("/model", "/model needs a model: /model MODEL"),
             ("/undo 3", "/undo takes nothing behind it"),
         ] {
             let problem = parse(text).unwrap_err().to_string();

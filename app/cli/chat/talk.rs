@@ -4,7 +4,7 @@ use super::ChatArgs;
 use crate::cli::answer::{Form, From, give_stoppable, reason_name};
 use crate::cli::failure::{Usage, exit_code};
 use crate::cli::interrupt::Stoppable;
-use crate::cli::load::{self, existing};
+use crate::cli::load::{self, find};
 use crate::cli::output::Output;
 use crate::cli::parts::{self, Kind};
 use crate::store::{self, conversations::Conversation};
@@ -289,10 +289,10 @@ impl<'a> Talk<'a> {
     /// Whatever is wrong with it; the conversation then goes on as it is.
     pub fn change_model(&mut self, path: &Path) -> Result<()> {
         let stoppable = Stoppable::new(Cancel::default());
-        let folder = existing(path, "a checkpoint folder")?;
+        let folder = find(path)?;
         let (model, session) = self.open_beside(&folder).map_err(|error| match error.downcast_ref() {
             Some(percept::Error::OutOfMemory { .. }) => {
-                error.context("both models do not fit side by side; end, and begin with `percept chat --model DIR`")
+                error.context("both models do not fit side by side; end, and begin with `percept chat --model MODEL`")
             }
             _ => error,
         })?;

@@ -111,6 +111,15 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A model without a chat template cannot answer messages.
+    #[error(
+        "{} has no chat template, which says how messages are written to a model; continue text as it stands with --raw",
+        model.display()
+    )]
+    NoTemplate {
+        /// The checkpoint folder or file.
+        model: PathBuf,
+    },
     /// A picture, sound or video cannot be used.
     #[error("{} cannot be used as {kind}: {problem}", path.display())]
     Media {

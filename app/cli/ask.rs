@@ -9,7 +9,7 @@ use super::parts::{self, Kind, PartsArgs, Ready};
 use super::sampling::SamplingArgs;
 use anyhow::Result;
 use percept::models::Media;
-use percept::session::{Generation, Part, Session, StopReason, raw_ids};
+use percept::session::{Generation, Part, Session, StopReason};
 use serde_json::json;
 
 const EXAMPLES: &str = "\
@@ -117,6 +117,5 @@ fn read_raw(session: &mut Session, ready: Vec<Ready>, generation: &mut Generatio
     if generation.max_tokens.is_some() {
         generation.stop_ids.clear();
     }
-    let ids = raw_ids(session.model(), &all)?;
-    Ok(session.push_ids(&ids)?)
+    Ok(session.push_raw(&all)?)
 }

@@ -10,9 +10,8 @@ use percept::gpu::Gpu;
 use percept::models::gemma::{Config, LayerType, cache_bytes};
 use percept::models::{config, family, template, tokenizer};
 use percept::text::{Template, Tokenizer};
-use percept::weights::Checkpoint;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use percept::weights::{Checkpoint, Tensor};
+use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,13 +31,14 @@ enum ModelsCommand {
 const EXAMPLES: &str = "\
 Examples:
   percept models show gemma-4-12b-it
-  percept models show gemma-4-12b-it --adapter vulkan --json";
+  percept models show gemma-4-12b-it --adapter vulkan --json
+  percept models show gemma-3-270m-q4_k_m.gguf";
 
 /// Tell what a checkpoint is and what it needs, without loading it.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 struct ShowArgs {
-    /// The checkpoint folder, or a name of `percept models list`.
+    /// The checkpoint folder or GGUF file, or a name of `percept models list`.
     #[arg(value_name = "MODEL")]
     folder: PathBuf,
     #[command(flatten)]
@@ -94,21 +94,50 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// The tensors that are used.
+    fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
+        self.checkpoint.tensors().filter(|tensor| !self.config.leaves_out(tensor.name))
+    }
+
     fn parameters(&self) -> u64 {
-        self.checkpoint.tensors().map(|tensor| tensor.len() as u64).sum()
+        self.tensors().map(|tensor| tensor.len() as u64).sum()
+    }
+
+    /// Bytes that go to the adapter.
+    fn weight_bytes(&self) -> u64 {
+        self.tensors().map(|tensor| tensor.data.len() as u64).sum()
+    }
+
+    /// Parameters and bytes of the vision tower, if there is one that is not used.
+    fn idle_vision(&self) -> Option<(u64, u64)> {
+        let tower = self.checkpoint.tensors().filter(|tensor| self.config.names.is_of_vision_tower(tensor.name));
+        let sums =
+            tower.fold((0, 0), |(len, bytes), tensor| (len + tensor.len() as u64, bytes + tensor.data.len() as u64));
+        self.config.idle_vision.then_some(sums)
     }
 
     fn layers(&self, kind: LayerType) -> usize {
         self.config.layers.iter().filter(|layer| layer.kind == kind).count()
     }
 
-    /// Bytes by number format.
-    fn formats(&self) -> BTreeMap<&'static str, u64> {
-        let mut bytes = BTreeMap::new();
-        for tensor in self.checkpoint.tensors() {
-            *bytes.entry(tensor.dtype.name()).or_default() += tensor.data.len() as u64;
+    /// Bytes by number format, the largest share first.
+    fn formats(&self) -> Vec<(String, u64)> {
+        let mut shares: Vec<(String, u64)> = Vec::new();
+        for tensor in self.tensors() {
+            let (name, bytes) = (tensor.dtype.name().to_uppercase(), tensor.data.len() as u64);
+            match shares.iter_mut().find(|share| share.0 == name) {
+                Some(share) => share.1 += bytes,
+                None => shares.push((name, bytes)),
+            }
         }
-        bytes
+        shares.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        shares
+    }
+
+    /// The kind of tokenizer that a GGUF file names, or the file of a folder.
+    fn tokenizer_kind(&self) -> &str {
+        let named = self.checkpoint.gguf().map(|file| file.metadata().string("tokenizer.ggml.model"));
+        named.and_then(Result::ok).unwrap_or("tokenizer.json")
     }
 
     fn senses(&self) -> Vec<&'static str> {
@@ -135,7 +164,7 @@ impl Shown<'_> {
 
     /// Bytes and name of the largest tensor.
     fn largest(&self) -> (u64, &str) {
-        self.checkpoint.tensors().map(|t| (t.data.len() as u64, t.name)).max().unwrap_or_default()
+        self.tensors().map(|t| (t.data.len() as u64, t.name)).max().unwrap_or_default()
     }
 
     /// How many bindings the largest tensor needs on the adapter.
@@ -145,7 +174,7 @@ impl Shown<'_> {
 
     fn text(&self) -> String {
         let Shown { config, checkpoint, .. } = self;
-        let total = checkpoint.total_bytes();
+        let total = self.weight_bytes();
         let mut lines = vec![checkpoint.folder().display().to_string()];
         let mut line = |name: &str, value: String| lines.push(format!("  {name:<13} {value}"));
         line("architecture", self.family.into());
@@ -166,23 +195,32 @@ impl Shown<'_> {
         );
         line("hidden size", format!("{}, gated layers of {}", config.hidden_size, config.intermediate_size));
         line("context", format!("{} tokens at most", HumanCount(config.max_position_embeddings as u64)));
-        let special = self.tokenizer.all_special_tokens().len();
         line(
             "tokenizer",
             format!(
-                "{} tokens, {special} of them special; the weights have room for {}",
-                self.tokenizer.vocab_size(),
-                config.vocab_size
+                "{}: {} tokens, {} of them special; the weights have room for {}",
+                self.tokenizer_kind(),
+                HumanCount(self.tokenizer.vocab_size() as u64),
+                HumanCount(self.tokenizer.all_special_tokens().len() as u64),
+                HumanCount(config.vocab_size as u64)
             ),
         );
         line(
             "template",
-            match &self.template {
-                Some(template) => template.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                None => "none; a conversation needs chat_template.jinja".into(),
+            match (&self.template, checkpoint.gguf()) {
+                (Some(_), Some(_)) => "in the file".into(),
+                (Some(template), None) => {
+                    template.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+                }
+                (None, Some(_)) => "none; use `percept ask --raw`, a conversation needs a chat template".into(),
+                (None, None) => "none; use `percept ask --raw`, a conversation needs chat_template.jinja".into(),
             },
         );
         line("senses", self.senses().join(", "));
+        if let Some((parameters, bytes)) = self.idle_vision() {
+            let (parameters, bytes) = (HumanCount(parameters), DecimalBytes(bytes));
+            line("vision tower", format!("there, but not used: {parameters} parameters, {bytes} stay on the disk"));
+        }
         if let Some(vision) = &config.vision {
             line(
                 "pictures",
@@ -231,7 +269,7 @@ impl Shown<'_> {
             "folder": checkpoint.folder(),
             "architecture": self.family,
             "parameters": self.parameters(),
-            "formats": self.formats(),
+            "formats": self.formats().into_iter().map(|(name, bytes)| (name, bytes.into())).collect::<Map<_, _>>(),
             "num_hidden_layers": config.layers.len(),
             "full_layers": self.layers(LayerType::Full),
             "sliding_layers": self.layers(LayerType::Sliding),
@@ -240,10 +278,15 @@ impl Shown<'_> {
             "intermediate_size": config.intermediate_size,
             "max_position_embeddings": config.max_position_embeddings,
             "vocab_size": config.vocab_size,
+            "tokenizer": self.tokenizer_kind(),
             "tokenizer_size": self.tokenizer.vocab_size(),
+            "special_tokens": self.tokenizer.all_special_tokens().len(),
             "template": self.template.as_ref().map(|template| template.path()),
             "senses": self.senses(),
-            "weight_bytes": checkpoint.total_bytes(),
+            "idle_vision_tower": self.idle_vision().map(|(parameters, bytes)| {
+                json!({"parameters": parameters, "bytes": bytes})
+            }),
+            "weight_bytes": self.weight_bytes(),
             "context": self.usual_context(),
             "cache_bytes": cache_bytes(config, self.usual_context()),
             "cache_bytes_per_1000_tokens": self.bytes_per_1000(),

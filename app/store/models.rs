@@ -259,12 +259,16 @@ fn checkpoint(store: Store, folder: &Path, name: String, names: &[String]) -> Fo
         Fields::open(&folder.join("config.json")).and_then(|config| Ok(config.string("model_type")?.to_string())).ok();
     let weights = names.iter().filter(|name| name.ends_with(".safetensors"));
     let bytes = weights.filter_map(|name| folder.join(name).metadata().ok()).map(|metadata| metadata.len()).sum();
-    let state = match Checkpoint::open(folder).and_then(|it| percept::models::family(&it).map(|_| ())) {
-        Ok(()) => State::Usable,
+    Found { name, store, path: folder.into(), bytes, architecture, state: state(Checkpoint::open(folder)) }
+}
+
+/// How an opened checkpoint can be used.
+fn state(opened: percept::Result<Checkpoint>) -> State {
+    match opened.and_then(|checkpoint| percept::models::family(&checkpoint)) {
+        Ok(_) => State::Usable,
         Err(percept::Error::UnsupportedModel { .. }) => State::Unsupported,
         Err(error) => State::Broken(error.to_string()),
-    };
-    Found { name, store, path: folder.into(), bytes, architecture, state }
+    }
 }
 
 /// A GGUF file; of a split one all parts under the name of the first, and nothing for the others.
@@ -277,7 +281,15 @@ fn gguf(store: Store, path: &Path, name: String) -> Option<Found> {
             Err(problem) => return Some(broken(store, name, path.into(), problem)),
         }
     }
-    Some(Found { name, store, path: path.into(), bytes, architecture: None, state: State::Usable })
+    Some(described(store, name, path.into(), bytes))
+}
+
+/// A GGUF file as it describes itself.
+fn described(store: Store, name: String, path: PathBuf, bytes: u64) -> Found {
+    let opened = Checkpoint::open(&path);
+    let file = opened.as_ref().ok().and_then(Checkpoint::gguf);
+    let architecture = file.and_then(|file| Some(file.architecture().ok()?.to_string()));
+    Found { name, store, path, bytes, architecture, state: state(opened) }
 }
 
 /// All files of a model: `NAME-00001-of-00003.gguf` has two more. `None` for those that follow a first one.
@@ -356,9 +368,7 @@ fn ollama_name(names: &[String]) -> Option<String> {
 
 fn manifest(place: &Path, path: &Path, name: String) -> Found {
     match blob(place, path) {
-        Ok((blob, bytes)) => {
-            Found { name, store: Store::Ollama, path: blob, bytes, architecture: None, state: State::Usable }
-        }
+        Ok((blob, bytes)) => described(Store::Ollama, name, blob, bytes),
         Err(problem) => broken(Store::Ollama, name, path.into(), problem),
     }
 }

@@ -1,7 +1,7 @@
 //! Gemma 3, the text of all its sizes (the reference is `modeling_gemma3.py` of transformers 5.23), from folders as
 //! published and from GGUF files. Pictures are left to Gemma 4: a checkpoint with a vision tower runs without it.
 
-use super::gemma::{Config, Layer, LayerType, MediaIds, Names, Rope, UNUSED};
+use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
@@ -17,7 +17,7 @@ const PATTERN: usize = 6;
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first field that is missing, out of range or not supported.
-pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
+pub(super) fn read(checkpoint: &Checkpoint, family: &'static str) -> Result<Config> {
     let own = checkpoint.config();
     let inner = own.optional_object("text_config")?;
     let text = inner.as_ref().unwrap_or(own);
@@ -31,11 +31,8 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         return Err(text.error("hidden_activation", format!("is \"{other}\", only \"gelu_pytorch_tanh\" is supported")));
     }
     let softcap = text.optional_f32("final_logit_softcapping")?;
-    if softcap.is_some_and(|cap| cap <= 0.0) {
-        return Err(text.error("final_logit_softcapping", "is not above 0"));
-    }
-    if checkpoint.tensors().any(|tensor| UNUSED.iter().any(|part| tensor.name.contains(part))) {
-        tracing::warn!("{}: its vision tower is not used, the model reads text alone", checkpoint.folder().display());
+    if let Some(cap) = softcap.filter(|cap| *cap <= 0.0) {
+        return Err(text.error("final_logit_softcapping", format!("is {cap}, expected above 0")));
     }
     let [sliding_rope, full_rope] = ropes(text)?;
     // Of 4B and more: text_config may leave out what is usual.
@@ -48,9 +45,15 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         Some(tied) => tied,
         None => text.optional_bool("tie_word_embeddings")?.unwrap_or(true),
     };
+    let names = names(checkpoint);
+    let eps = text.optional_f32("rms_norm_eps")?.unwrap_or(1e-6);
+    if eps < 0.0 {
+        return Err(text.error("rms_norm_eps", format!("is {eps}, expected 0 or more")));
+    }
     Ok(Config {
-        family: FAMILIES[0],
-        names: names(checkpoint),
+        family,
+        idle_vision: checkpoint.tensors().any(|tensor| names.is_of_vision_tower(tensor.name)),
+        names,
         norm_offset: 1.0,
         query_scale: scalar.powf(-0.5),
         layer_scalars: false,
@@ -58,14 +61,14 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         hidden_size: text.usize("hidden_size", 1..1 << 17)?,
         intermediate_size: text.usize("intermediate_size", 1..1 << 20)?,
         layers: layers(text)?,
-        eps: text.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
+        eps,
         sliding_window: standard("sliding_window", 1..1 << 24, 4096)?,
         max_position_embeddings: standard("max_position_embeddings", 1..1 << 24, 131_072)?,
         softcap,
         sliding_rope,
         full_rope,
         pictures_both_ways: false,
-        tied,
+        tied: tied && !has_own_head(checkpoint, names),
         vision: None,
         sound: None,
         media_ids: MediaIds::NONE,
@@ -73,12 +76,22 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
     })
 }
 
-/// Published checkpoints with a vision tower call the decoder by one of two names.
+/// Checkpoints with a vision tower call decoder and head by one of two names each: as published and saved again, or as
+/// the model class has them.
 fn names(checkpoint: &Checkpoint) -> Names {
-    let known = ["language_model.model.", "model.language_model.", "model."];
-    let there = |prefix: &str| checkpoint.tensors().any(|tensor| tensor.name == format!("{prefix}embed_tokens.weight"));
-    let found = known.into_iter().find(|prefix| there(prefix)).unwrap_or("model.");
-    Names::Prefixed(found)
+    let there = |name: &str| checkpoint.tensor(name).is_some();
+    let decoders = ["language_model.model.", "model.language_model.", "model."];
+    let decoder = decoders.into_iter().find(|prefix| there(&format!("{prefix}embed_tokens.weight")));
+    let head = HEADS.into_iter().find(|name| there(name));
+    Names::Folder { decoder: decoder.unwrap_or("model."), head: head.unwrap_or(HEADS[0]) }
+}
+
+/// Whether there is a head that is not the embedding: it is used then, whatever the config says, as in the reference.
+fn has_own_head(checkpoint: &Checkpoint, names: Names) -> bool {
+    match (checkpoint.tensor(names.lm_head()), checkpoint.tensor(&names.embed_tokens())) {
+        (Some(head), Some(embedding)) => (head.dtype, head.data) != (embedding.dtype, embedding.data),
+        _ => false,
+    }
 }
 
 fn layers(text: &Fields) -> Result<Vec<Layer>> {
@@ -177,12 +190,16 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         let problem = format!("is {num_kv_heads}, which does not divide attention.head_count {num_heads}");
         return Err(metadata.error(&key("attention.head_count_kv"), problem));
     }
-    let theta = |name: &str, usual: f32| -> Result<f32> {
+    // Ollama has names of its own for the bases.
+    let theta = |names: [&str; 2], usual: f32| -> Result<f32> {
+        let name = names.into_iter().find(|name| metadata.has(&key(name))).unwrap_or(names[0]);
         let theta = metadata.optional_f32(&key(name))?.unwrap_or(usual);
         if theta > 1.0 { Ok(theta) } else { Err(metadata.error(&key(name), format!("is {theta}, expected above 1"))) }
     };
     let factor = match metadata.optional_string(&key("rope.scaling.type"))? {
         Some("linear") => metadata.f32(&key("rope.scaling.factor"))?,
+        // Ollama's files do not say it of the 4B, 12B and 27B, which it then knows by their blocks.
+        None if [34, 48, 62].contains(&count) => 8.0,
         Some("none") | None => 1.0,
         Some(other) => {
             let problem = format!("is \"{other}\", supported are linear and none");
@@ -195,6 +212,9 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
     // Only the 27B, known by its blocks, divides by something else than its heads' length, as llama.cpp has it.
     let scalar = if count == 62 { hidden_size / num_heads } else { head_dim };
     let heads = Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
+    // And name a cap for the 1B, which has none.
+    let softcap =
+        metadata.optional_f32(&key("final_logit_softcapping"))?.filter(|cap| *cap > 0.0 && (*cap, count) != (30.0, 26));
     let names = Names::Gguf;
     let embedding = file.tensor(&names.embed_tokens()).map(|tensor| tensor.shape);
     let vocab_size = match embedding {
@@ -203,6 +223,7 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
     };
     Ok(Config {
         family: FAMILIES[0],
+        idle_vision: file.tensors().any(|tensor| names.is_of_vision_tower(tensor.name)),
         names,
         // The converter has added it.
         norm_offset: 0.0,
@@ -211,13 +232,21 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         vocab_size,
         hidden_size,
         intermediate_size: metadata.usize(&key("feed_forward_length"), 1..1 << 20)?,
-        layers: by_pattern(count, PATTERN, heads),
+        layers: gguf_layers(file, count, heads)?,
         eps: metadata.optional_f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6),
         sliding_window: metadata.optional_usize(&key("attention.sliding_window"), 1..1 << 24)?.unwrap_or(1024),
         max_position_embeddings: metadata.optional_usize(&key("context_length"), 1..1 << 24)?.unwrap_or(131_072),
-        softcap: metadata.optional_f32(&key("final_logit_softcapping"))?.filter(|cap| *cap > 0.0),
-        sliding_rope: Rope { theta: theta("rope.freq_base_swa", 10_000.0)?, partial: 1.0, factor: 1.0 },
-        full_rope: Rope { theta: theta("rope.freq_base", 1_000_000.0)?, partial: 1.0, factor },
+        softcap,
+        sliding_rope: Rope {
+            theta: theta(["rope.freq_base_swa", "rope.local.freq_base"], 10_000.0)?,
+            partial: 1.0,
+            factor: 1.0,
+        },
+        full_rope: Rope {
+            theta: theta(["rope.freq_base", "rope.global.freq_base"], 1_000_000.0)?,
+            partial: 1.0,
+            factor,
+        },
         pictures_both_ways: false,
         tied: file.tensor(names.lm_head()).is_none(),
         vision: None,
@@ -225,4 +254,21 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         media_ids: MediaIds::NONE,
         pad_token_id: 0,
     })
+}
+
+/// The layers: every sixth sees everything, or every one that `attention.sliding_window_pattern` says; it is a number or, in
+/// Ollama's files, a list of those that do not.
+fn gguf_layers(file: &GgufFile, count: usize, heads: Heads) -> Result<Vec<Layer>> {
+    let (metadata, key) = (file.metadata(), "gemma3.attention.sliding_window_pattern");
+    if metadata.array_len(key).is_err() {
+        let pattern = metadata.optional_usize(key, 1..1000)?.unwrap_or(PATTERN);
+        return Ok(by_pattern(count, pattern, heads));
+    }
+    let sliding = metadata.bools(key)?;
+    if sliding.len() != count {
+        let problem = format!("has {} values, but there are {count} blocks", sliding.len());
+        return Err(metadata.error(key, problem));
+    }
+    let kind = |sliding| if sliding { LayerType::Sliding } else { LayerType::Full };
+    Ok(sliding.into_iter().map(|sliding| Layer { kind: kind(sliding), heads }).collect())
 }

@@ -3,7 +3,7 @@
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
-use super::gemma::{Config, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
+use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
@@ -56,7 +56,8 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
     }
     Ok(Config {
         family: FAMILY,
-        names: Names::Prefixed("model.language_model."),
+        idle_vision: false,
+        names: Names::Folder { decoder: "model.language_model.", head: HEADS[0] },
         norm_offset: 0.0,
         query_scale: 1.0,
         layer_scalars: true,

@@ -53,15 +53,14 @@ impl Default for LoadOptions<'_> {
 ///
 /// # Errors
 /// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
-pub fn family(checkpoint: &Checkpoint) -> Result<&str> {
-    let (path, family, known): (&Path, &str, &[&str]) = match checkpoint.gguf() {
+pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
+    let (path, family, known): (&Path, &str, &[&'static str]) = match checkpoint.gguf() {
         Some(file) => (file.path(), file.architecture()?, &ARCHITECTURES),
         None => (checkpoint.config().file(), checkpoint.config().string("model_type")?, &FAMILIES),
     };
-    if known.contains(&family) {
-        return Ok(family);
-    }
-    Err(Error::UnsupportedModel { path: path.into(), found: family.into(), supported: known.join(", ") })
+    let unsupported =
+        || Error::UnsupportedModel { path: path.into(), found: family.into(), supported: known.join(", ") };
+    known.iter().find(|known| **known == family).copied().ok_or_else(unsupported)
 }
 
 /// What a checkpoint says of itself, read by its family.
@@ -73,7 +72,7 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     match checkpoint.gguf() {
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
-        None => gemma3::read(checkpoint),
+        None => gemma3::read(checkpoint, family),
     }
 }
 
@@ -145,6 +144,9 @@ impl Model {
         let checkpoint = Checkpoint::open(path)?;
         let config = config(&checkpoint)?;
         let folder = checkpoint.folder().to_path_buf();
+        if config.idle_vision {
+            tracing::warn!("{}: its vision tower is not used, the model reads text alone", folder.display());
+        }
         let tokenizer = tokenizer(&checkpoint)?;
         check_ids(&checkpoint, &config, &tokenizer)?;
         let template = template(&checkpoint, &tokenizer)?;
@@ -196,10 +198,14 @@ impl Model {
     /// Its chat template.
     ///
     /// # Errors
-    /// [`Error::MissingFile`] if it has none.
+    /// [`Error::NoTemplate`] if it has none.
     pub fn template(&self) -> Result<&Template> {
-        let missing = || Error::MissingFile { folder: self.folder.clone(), file: "chat_template.jinja" };
-        self.template.as_ref().ok_or_else(missing)
+        self.template.as_ref().ok_or_else(|| Error::NoTemplate { model: self.folder.clone() })
+    }
+
+    /// Whether it has a chat template; without one it continues text and holds no conversation.
+    pub fn has_template(&self) -> bool {
+        self.template.is_some()
     }
 
     /// Sampling as its publisher would have it.
@@ -229,10 +235,11 @@ impl Model {
     }
 }
 
-/// Every id that a prompt can hold must have a row in the embedding; only placeholders need none.
+/// Every id that text can hold must have a row in the embedding. Special tokens need none: published folders of text alone
+/// name the placeholder of pictures behind the last row.
 fn check_ids(checkpoint: &Checkpoint, config: &Config, tokenizer: &Tokenizer) -> Result<()> {
     let words = config.vocab_size;
-    let greatest = tokenizer.greatest_id();
+    let greatest = tokenizer.greatest_plain_id();
     let fields = checkpoint.config();
     if greatest as usize >= words {
         return Err(match checkpoint.gguf() {

@@ -82,7 +82,7 @@ impl Model {
 
     fn mismatch(&self, problem: &str) -> Error {
         Error::Template {
-            path: self.folder().join("chat_template.jinja"),
+            path: self.template().map_or(self.folder(), |template| template.path()).into(),
             problem: format!("the template wrote {problem}; use the template that was published with the model"),
         }
     }

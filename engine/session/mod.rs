@@ -199,6 +199,10 @@ impl Session {
     /// # Errors
     /// [`Error::Context`] if it does not fit; whatever is wrong with the part. The conversation is then as before.
     pub fn push(&mut self, part: Part) -> Result<()> {
+        if let Part::Media(media) = &part {
+            // A template may not know what the model has no sense for.
+            self.model.config().accepts(media)?;
+        }
         self.hear_end()?;
         let before = self.mark();
         let read = self.push_parts(part);

@@ -49,6 +49,11 @@ impl Session {
             let limit = self.model.config().max_position_embeddings;
             return Err(Error::Context { needed, capacity: self.runtime.context, limit });
         }
+        for piece in pieces {
+            if let Piece::Tokens(ids) = piece {
+                self.check_ids(ids)?;
+            }
+        }
         self.pending = None;
         let mut chunk = Chunk::default();
         for piece in pending.iter().chain(pieces) {

@@ -21,6 +21,16 @@ pub fn raw_ids(model: &Model, text: &str) -> Result<Vec<u32>> {
 }
 
 impl Session {
+    /// Reads a text as it stands behind what is there, as [`raw_ids`]; what begins a text stands in front of the first one.
+    ///
+    /// # Errors
+    /// As [`raw_ids`] and [`Session::push_ids`].
+    pub fn push_raw(&mut self, text: &str) -> Result<()> {
+        let ids = raw_ids(&self.model, text)?;
+        let begun = !self.is_empty() && ids.first().is_some_and(|first| Some(*first) == bos(&self.model));
+        self.push_ids(&ids[usize::from(begun)..])
+    }
+
     /// Reads ids into the cache behind what is there, without a template around them.
     ///
     /// # Errors
@@ -28,7 +38,6 @@ impl Session {
     /// fit. The conversation is then as before.
     pub fn push_ids(&mut self, ids: &[u32]) -> Result<()> {
         self.refuse_open("read")?;
-        self.check_ids(ids)?;
         let before = self.mark();
         let read = self.prefill(&[Piece::Tokens(ids.to_vec())]);
         self.restore_on_error(before, read)

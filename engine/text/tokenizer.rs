@@ -204,9 +204,9 @@ impl Tokenizer {
         self.shared.special_ids.contains_key(&id)
     }
 
-    /// The greatest id of a token.
-    pub fn greatest_id(&self) -> u32 {
-        self.shared.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    /// The greatest id of a token that is not special, so that text can hold it.
+    pub fn greatest_plain_id(&self) -> u32 {
+        self.shared.inner.get_vocab(true).into_values().filter(|id| !self.is_special(*id)).max().unwrap_or(0)
     }
 
     /// Every special token, as it is spelled.

@@ -204,3 +204,47 @@ fn commands_are_listed_and_wrong_ones_explained() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!("chat_commands", outcome.stderr);
 }
+
+#[test]
+fn a_model_without_a_template_continues_text() {
+    let home = Home::new();
+    let base = home.without("chat_template.jinja");
+    let run =
+        |more: &[&str], input: &str| home.pipe(&[&GREEDY[..], &["--no-save", "--model", &base], more].concat(), input);
+    let outcome = run(&[], "/system Be brief.\n/context\n\nWhat is\n\n/context\n/retry\n/context\n/undo\n/context\n");
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    let note = "note: this model has no chat template, so it does not answer: each line is a new line of a text that it \
+                continues, by 8 tokens at a time (--max-tokens); an empty line lets it go on";
+    assert_eq!(outcome.stderr.lines().filter(|line| *line == note).count(), 1, "{}", outcome.stderr);
+    let errors: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors, ["error: a system message needs a chat template, which this model does not have"]);
+    // The same as in one go, half by half, the second one given again.
+    let ask = |tokens: &str| {
+        let args = ["ask", "--raw", "What is", "--greedy", "--adapter", "0", "--json", "-q", "--max-tokens", tokens];
+        json_lines(&home.run(&[&args[..], &["--model", &base]].concat()).stdout).pop().unwrap()
+    };
+    let (half, stop) = (ask("8"), ask("16"));
+    let (half, whole) = (half["text"].as_str().unwrap(), stop["text"].as_str().unwrap());
+    let rest = whole.strip_prefix(half).unwrap();
+    assert_eq!(outcome.stdout, format!("{half}\n{rest}\n{rest}\n"));
+    let read = stop["prompt_tokens"].as_u64().unwrap();
+    let told: Vec<u64> =
+        contexts(&outcome.stderr).iter().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    // The last token of what was cut off is said but not read yet.
+    assert_eq!(told, [0, read + 15, read + 15, read + 7]);
+    let options = run(&["--system", "Be brief."], "Once upon\n");
+    assert_eq!((options.code, options.stdout.as_str()), (Some(2), ""));
+    assert!(options.stderr.contains("error: --system needs a chat template, which "), "{}", options.stderr);
+}
+
+#[test]
+fn a_continued_text_is_saved_as_it_stands() {
+    let home = Home::new();
+    let (base, saved) = (home.without("chat_template.jinja"), home.path("text.md"));
+    let input = format!("Once upon\nThe end\n/save {}\n", saved.display());
+    let outcome = home.pipe(&[&GREEDY[..], &["--model", &base]].concat(), input);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let told: Vec<String> = home.conversation().iter().filter_map(|line| Some(line["text"].as_str()?.into())).collect();
+    let text = format!("{}{}\n{}{}\n", told[0], told[1], told[2], told[3]);
+    assert_eq!(std::fs::read_to_string(saved).unwrap(), text);
+}

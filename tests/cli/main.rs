@@ -5,8 +5,12 @@ mod bad_input;
 mod bench;
 mod chat;
 mod doctor;
+#[path = "../support/gguf.rs"]
+mod gguf;
 mod help;
 mod models;
 mod perplexity;
 mod support;
 mod trace;
+#[path = "../support/variant.rs"]
+mod variant;

@@ -3,3 +3,5 @@
 mod compare;
 mod gemma3;
 mod gemma4_unified;
+#[path = "../support/variant.rs"]
+mod variant;

@@ -27,6 +27,8 @@ Examples:
 
 In the conversation, /image FILE, /audio FILE and /video FILE give it something to see and hear;
 /undo and /retry take back; /help lists all commands. The tab key completes commands and files.
+A model without a chat template continues text: each line is a new line of it, and an empty one
+lets it go on.
 Ctrl-C stops an answer, Ctrl-D ends. What is said is kept as it happens, in the folder for
 conversations that `percept doctor` names. From a pipe, each line is a message or a command; if
 one fails, the others are still carried out, and the exit code tells.";
@@ -58,6 +60,7 @@ pub fn run(args: &ChatArgs, output: &Output) -> Result<()> {
         interrupt::hold();
         output.note(&talk.greeting());
     }
+    talk.tell_if_plain();
     let mut worst = 0;
     let mut cleared: Option<Instant> = None;
     loop {
@@ -93,7 +96,7 @@ pub fn run(args: &ChatArgs, output: &Output) -> Result<()> {
 
 fn carry_out(line: Line, talk: &mut Talk<'_>, output: &Output) -> Result<()> {
     match line {
-        Line::Nothing => talk.answer_files(),
+        Line::Nothing => talk.go_on(),
         Line::Say(text) => talk.say(&text),
         Line::File(kind, path) => talk.give(kind, &path),
         Line::System(Some(text)) => talk.begin_with(Some(text)),
@@ -113,7 +116,10 @@ fn carry_out(line: Line, talk: &mut Talk<'_>, output: &Output) -> Result<()> {
             for (name, argument, does) in COMMANDS {
                 output.say(&format!("  {:<15}{does}", format!("{name} {argument}")));
             }
-            output.say("  anything else is said to the model; an empty line asks it about the files given");
+            output.say(match talk.is_plain() {
+                true => "  anything else is a line of the text that the model continues; an empty line lets it go on",
+                false => "  anything else is said to the model; an empty line asks it about the files given",
+            });
             Ok(())
         }
         Line::Quit => Ok(()),

@@ -10,13 +10,16 @@ use crate::cli::parts::{self, Kind};
 use crate::store::{self, conversations::Conversation};
 use anyhow::{Context, Result};
 use percept::models::Model;
-use percept::session::{Cancel, Mark, Part, Session};
+use percept::session::{Cancel, Generation, Mark, Part, Session, StopReason};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A conversation.
+/// Most tokens at a time of a model that continues text, unless asked for: by itself it hardly ever ends.
+const PLAIN_TOKENS: usize = 256;
+
+/// A conversation, or a text that a model without a chat template continues.
 pub struct Talk<'a> {
     args: &'a ChatArgs,
     output: &'a Output,
@@ -58,6 +61,11 @@ impl<'a> Talk<'a> {
     pub fn new(args: &'a ChatArgs, output: &'a Output) -> Result<Talk<'a>> {
         let model = args.load.load(output)?;
         let system = args.load.system.clone();
+        let asked = [("--system", system.is_some()), ("--think", args.load.think)];
+        if let Some((option, _)) = asked.iter().find(|(_, given)| *given && !model.has_template()) {
+            let folder = model.folder().display();
+            return Err(Usage(format!("{option} needs a chat template, which {folder} does not have")).into());
+        }
         let session = args.load.session(&model, system.as_deref(), output)?;
         let kept = store::conversations_dir().filter(|_| !args.no_save).map(|folder| Conversation::new(&folder));
         let (turns, waiting) = (Vec::new(), Vec::new());
@@ -72,6 +80,22 @@ impl<'a> Talk<'a> {
             None => "not kept".into(),
         };
         format!("{} on {}; {kept}; /help lists commands", model.folder().display(), model.gpu().adapter().title())
+    }
+
+    /// Whether the model has no chat template, so that it continues text.
+    pub fn is_plain(&self) -> bool {
+        !self.session.model().has_template()
+    }
+
+    /// Says what to expect of a model that continues text.
+    pub fn tell_if_plain(&self) {
+        if self.is_plain() {
+            self.output.note(&format!(
+                "this model has no chat template, so it does not answer: each line is a new line of a text that it continues, by \
+                 {} tokens at a time (--max-tokens); an empty line lets it go on",
+                self.generation().max_tokens.unwrap_or(PLAIN_TOKENS)
+            ));
+        }
     }
 
     /// The system message.
@@ -121,12 +145,13 @@ impl<'a> Talk<'a> {
         self.turn(Some(text))
     }
 
-    /// Gives an answer to the files alone, if any wait.
+    /// Gives an answer to the files alone, if any wait; a text is continued where it ends.
     ///
     /// # Errors
     /// As [`Talk::say`].
-    pub fn answer_files(&mut self) -> Result<()> {
-        if self.waiting.is_empty() { Ok(()) } else { self.turn(None) }
+    pub fn go_on(&mut self) -> Result<()> {
+        let something = if self.is_plain() { !self.session.is_empty() } else { !self.waiting.is_empty() };
+        if something { self.turn(None) } else { Ok(()) }
     }
 
     fn turn(&mut self, text: Option<&str>) -> Result<()> {
@@ -144,17 +169,37 @@ impl<'a> Talk<'a> {
 
     fn turn_from_here(&mut self, text: Option<&str>) -> Result<(Mark, String)> {
         let stoppable = Stoppable::new(self.session.cancel_handle());
-        if let Some(text) = text {
-            self.session.push(Part::Text(text.into()))?;
+        match text {
+            Some(text) if self.is_plain() => self.session.push_raw(&self.as_next_line(text))?,
+            Some(text) => self.session.push(Part::Text(text.into()))?,
+            None => {}
         }
         let mark = self.session.mark();
         Ok((mark, self.give_answer(&stoppable)?))
     }
 
+    /// A line behind what the text has so far.
+    fn as_next_line(&self, line: &str) -> String {
+        match self.turns.last().and_then(|turn| turn.answer.as_deref()) {
+            Some(before) if !before.ends_with('\n') => format!("\n{line}"),
+            _ => line.into(),
+        }
+    }
+
+    fn generation(&self) -> Generation {
+        let generation = self.args.sampling.generation(self.session.model().defaults());
+        let usual = self.is_plain().then_some(PLAIN_TOKENS);
+        Generation { max_tokens: generation.max_tokens.or(usual), ..generation }
+    }
+
     fn give_answer(&mut self, stoppable: &Stoppable) -> Result<String> {
-        let mut generation = self.args.sampling.generation(self.session.model().defaults());
+        let mut generation = self.generation();
         generation.seed = generation.seed.wrapping_add(self.retries);
-        let said = give_stoppable(&mut self.session, From::Message, &generation, Form::Text, self.output, stoppable)?;
+        let from = if self.is_plain() { From::Ids } else { From::Message };
+        let said = give_stoppable(&mut self.session, from, &generation, Form::Text, self.output, stoppable)?;
+        if self.is_plain() && said.reason == StopReason::End {
+            self.output.note("the text ends here");
+        }
         let reason = reason_name(said.reason);
         self.keep([("role", "assistant".into()), ("text", said.text.as_str().into()), ("stop", reason.into())]);
         Ok(said.text)
@@ -228,6 +273,10 @@ impl<'a> Talk<'a> {
     /// As [`Session::new`]; the conversation then goes on as it is.
     pub fn begin_with(&mut self, system: Option<String>) -> Result<()> {
         let model = self.session.model().clone();
+        if self.is_plain() {
+            let problem = "a system message needs a chat template, which this model does not have";
+            return Err(Usage(problem.into()).into());
+        }
         let session = self.args.load.session(&model, system.as_deref(), self.output)?;
         self.begin_anew(session, system);
         self.output.note("a system message stands before everything else, so the conversation begins anew");
@@ -253,11 +302,16 @@ impl<'a> Talk<'a> {
         let system = self.system.take();
         self.begin_anew(session, system);
         self.output.note(&format!("{}: the conversation begins anew", model.folder().display()));
+        self.tell_if_plain();
         Ok(())
     }
 
     fn open_beside(&self, folder: &Path) -> Result<(Arc<Model>, Session)> {
         let model = load::load(self.session.model().gpu(), folder, self.output)?;
+        if self.system.is_some() && !model.has_template() {
+            let problem = format!("{} has no chat template, which the system message needs", folder.display());
+            return Err(Usage(problem).into());
+        }
         let session = self.args.load.session(&model, self.system.as_deref(), self.output)?;
         Ok((model, session))
     }
@@ -341,7 +395,25 @@ impl<'a> Talk<'a> {
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
+    /// The lines and what continued them, as the model has read them.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for turn in &self.turns {
+            if turn.text.is_some() && !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.extend([&turn.text, &turn.answer].into_iter().flatten().map(String::as_str));
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text
+    }
+
     fn markdown(&self) -> String {
+        if self.is_plain() {
+            return self.text();
+        }
         let mut text = format!("# Conversation with {}\n", self.session.model().folder().display());
         if let Some(system) = &self.system {
             text += &format!("\n## System\n\n{system}\n");

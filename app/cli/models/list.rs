@@ -51,7 +51,7 @@ fn table(models: &[Found]) -> String {
     rows.extend(models.iter().map(|model| {
         [
             model.name.clone(),
-            architecture(model).unwrap_or("-").to_string(),
+            model.architecture.clone().unwrap_or_else(|| "-".into()),
             if model.bytes > 0 { DecimalBytes(model.bytes).to_string() } else { "-".into() },
             model.store.title().to_string(),
             match &model.state {
@@ -71,15 +71,6 @@ fn table(models: &[Found]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// As the checkpoint calls itself; of a GGUF file at least that it is one.
-fn architecture(model: &Found) -> Option<&str> {
-    match &model.architecture {
-        Some(architecture) => Some(architecture),
-        None if model.bytes > 0 && !model.path.is_dir() => Some("GGUF"),
-        None => None,
-    }
 }
 
 fn to_json(places: &Places, findings: &Findings) -> Value {

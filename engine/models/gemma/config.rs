@@ -102,11 +102,19 @@ impl MediaIds {
 /// How a checkpoint names its tensors, which have the names of `modeling_gemma3.py` without their beginning here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
-    /// Those of the decoder begin with this; the head is `lm_head.weight`.
-    Prefixed(&'static str),
+    /// As transformers has them, in one of several spellings.
+    Folder {
+        /// What the names of the decoder begin with.
+        decoder: &'static str,
+        /// The head, where it is not the embedding.
+        head: &'static str,
+    },
     /// As in GGUF files.
     Gguf,
 }
+
+/// The spellings of the head in folders.
+pub(in crate::models) const HEADS: [&str; 2] = ["lm_head.weight", "language_model.lm_head.weight"];
 
 /// Names in a layer, and the same in GGUF files.
 const IN_GGUF: [(&str, &str); 13] = [
@@ -129,7 +137,7 @@ impl Names {
     /// The embedding.
     pub fn embed_tokens(self) -> String {
         match self {
-            Names::Prefixed(prefix) => format!("{prefix}embed_tokens.weight"),
+            Names::Folder { decoder, .. } => format!("{decoder}embed_tokens.weight"),
             Names::Gguf => "token_embd.weight".into(),
         }
     }
@@ -137,7 +145,7 @@ impl Names {
     /// The head, where it is not the embedding.
     pub fn lm_head(self) -> &'static str {
         match self {
-            Names::Prefixed(_) => "lm_head.weight",
+            Names::Folder { head, .. } => head,
             Names::Gguf => "output.weight",
         }
     }
@@ -145,7 +153,7 @@ impl Names {
     /// The final norm.
     pub fn norm(self) -> String {
         match self {
-            Names::Prefixed(prefix) => format!("{prefix}norm.weight"),
+            Names::Folder { decoder, .. } => format!("{decoder}norm.weight"),
             Names::Gguf => "output_norm.weight".into(),
         }
     }
@@ -153,11 +161,24 @@ impl Names {
     /// A tensor of a layer.
     pub fn layer(self, index: usize, name: &str) -> String {
         match self {
-            Names::Prefixed(prefix) => format!("{prefix}layers.{index}.{name}"),
+            Names::Folder { decoder, .. } => format!("{decoder}layers.{index}.{name}"),
             Names::Gguf => {
                 let other = IN_GGUF.iter().find(|row| row.0 == name).map_or(name, |row| row.1);
                 format!("blk.{index}.{other}")
             }
+        }
+    }
+
+    /// Whether a tensor is of a vision tower with its projector.
+    pub fn is_of_vision_tower(self, name: &str) -> bool {
+        let begins = |parts: [&str; 2]| parts.iter().any(|part| name.starts_with(part));
+        match self {
+            Names::Folder { .. } => {
+                begins(["vision_tower.", "multi_modal_projector."])
+                    || begins(["model.vision_tower.", "model.multi_modal_projector."])
+            }
+            // Ollama keeps it in the file of the model.
+            Names::Gguf => begins(["v.", "mm."]),
         }
     }
 }
@@ -167,6 +188,8 @@ impl Names {
 pub struct Config {
     /// `model_type`, or what a GGUF file calls the architecture.
     pub family: &'static str,
+    /// The checkpoint has a vision tower, which is not used.
+    pub idle_vision: bool,
     /// How the tensors are called.
     pub names: Names,
     /// What is added to the weights of norms: 1 where they are stored as what they differ from 1.
@@ -209,9 +232,6 @@ pub struct Config {
     pub pad_token_id: u32,
 }
 
-/// Parts of names of tensors that a model of text alone does not use.
-pub(in crate::models) const UNUSED: [&str; 2] = ["vision_tower.", "multi_modal_projector."];
-
 impl Config {
     /// Rotary positions of a layer type.
     pub fn rope(&self, kind: LayerType) -> Rope {
@@ -236,12 +256,13 @@ impl Config {
     /// # Errors
     /// [`Error::Tensors`](crate::Error::Tensors) naming every one that is missing, not asked for, or mis-shaped.
     pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
-        // Some exports keep the tied head as a tensor of its own; eyes that are not used are left where they are.
-        let unused = |name: &str| {
-            self.vision.is_none() && UNUSED.iter().any(|part| name.contains(part))
-                || self.tied && name == self.names.lm_head()
-        };
-        checkpoint.check(&self.tensors(), &unused)
+        checkpoint.check(&self.tensors(), &|name| self.leaves_out(name))
+    }
+
+    /// Whether a tensor may be there and is not used: some exports keep the tied head as a tensor of its own, and eyes that
+    /// this family has no use for are left where they are.
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.vision.is_none() && self.names.is_of_vision_tower(name) || self.tied && HEADS.contains(&name)
     }
 
     /// Every tensor of the checkpoint with its shape.

@@ -7,7 +7,7 @@
 mod config;
 mod media;
 
-pub(super) use config::UNUSED;
+pub(super) use config::HEADS;
 pub use config::{Config, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
 pub use media::target_size;
 

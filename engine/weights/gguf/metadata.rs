@@ -300,6 +300,23 @@ impl Metadata {
         all.collect()
     }
 
+    /// An array of truth values.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is missing, no array of truth values, or one is neither.
+    pub fn bools(&self, key: &str) -> Result<Vec<bool>> {
+        let (kind, _, data) = self.array(key, "truth values")?;
+        if kind != Kind::Bool {
+            return Err(self.mistyped_array(key, kind, "truth values"));
+        }
+        let value = |byte: &u8| match byte {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.error(key, format!("holds a truth value of {other}, expected 0 or 1"))),
+        };
+        data.iter().map(value).collect()
+    }
+
     /// A value as text, for reports; strings and arrays by what they are.
     pub fn shown(&self, key: &str) -> String {
         match self.values.get(key) {

@@ -10,7 +10,7 @@ mod tensors;
 
 pub use metadata::Metadata;
 
-use super::safetensors::damaged;
+use super::safetensors::{damaged, shorten};
 use super::tensor::{Dtype, Tensor};
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -78,7 +78,7 @@ impl GgufFile {
         for (number, part) in parts.iter().enumerate() {
             for entry in &part.entries {
                 if places.insert(entry.name.clone(), entries.len()).is_some() {
-                    return Err(damaged(&part.path, format!("tensor {} is in another part too", entry.name)));
+                    return Err(damaged(&part.path, format!("tensor {} is in another part too", shorten(&entry.name))));
                 }
                 entries.push(GgufEntry { part: number, ..entry.clone() });
             }
@@ -145,10 +145,11 @@ impl GgufFile {
 
 impl Part {
     fn open(path: &Path) -> Result<Part> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        if !file.metadata().map_err(Error::io("open", path))?.is_file() {
+        // Before it is opened: that of a pipe would wait.
+        if !path.metadata().map_err(Error::io("open", path))?.is_file() {
             return Err(damaged(path, "it is no regular file"));
         }
+        let file = File::open(path).map_err(Error::io("open", path))?;
         // SAFETY: the mapping is read only; that nobody else shortens the file meanwhile is asked of the user above.
         let map = Arc::new(unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?);
         let (version, metadata, entries) = parse(path, &map)?;
@@ -169,13 +170,14 @@ fn parse(path: &Path, map: &Arc<Mmap>) -> Result<(u32, Metadata, Vec<GgufEntry>)
         return Err(damaged(path, "it does not begin with GGUF"));
     }
     let version = bytes.u32().map_err(head)?;
+    let other = |problem| Error::Config { path: path.into(), field: "the version of the format".into(), problem };
     match version {
         2 | 3 => {}
-        1 => return Err(head("is of version 1, which is long out of use; convert the model again".into())),
+        1 => return Err(other("is 1, which is long out of use: convert the model again".into())),
         _ if matches!(version.swap_bytes(), 1..=3) => {
-            return Err(head("is that of a big-endian machine, only little-endian files are read".into()));
+            return Err(other("is that of a big-endian machine: use a copy for little-endian ones".into()));
         }
-        _ => return Err(head(format!("is of version {version}, known are 2 and 3"))),
+        _ => return Err(other(format!("is {version}, expected 2 or 3: use another copy, or a later Percept"))),
     }
     let tensors = bytes.u64().map_err(head)?;
     let pairs = bytes.u64().map_err(head)?;

@@ -5,6 +5,7 @@ mod generator;
 mod good;
 mod malformed;
 mod memory;
+mod mutations;
 
 use percept::text::{Content, Message, Template};
 use percept::weights::{Checkpoint, GgufFile};

@@ -370,3 +370,22 @@ fn every_case_has_a_name_of_its_own() {
     assert_eq!(names.len(), all.len());
     assert!(all.len() >= 60);
 }
+
+#[test]
+fn nothing_and_folders() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.gguf");
+    let said = |path: &Path| sentence(folder.path(), &open(path).unwrap_err());
+    assert!(said(&path).starts_with("cannot open a.gguf: "));
+    std::fs::write(&path, []).unwrap();
+    assert_eq!(
+        said(&path),
+        "a.gguf is damaged: its header asks for 4 bytes where 0 are left; download or copy it again"
+    );
+    let words = "a.gguf is neither a GGUF file nor a checkpoint folder";
+    assert!(sentence(folder.path(), &read_all(&path).err().unwrap()).contains(words));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(said(&path), "a.gguf is damaged: it is no regular file; download or copy it again");
+    assert!(sentence(folder.path(), &read_all(&path).err().unwrap()).contains("a.gguf has no config.json"));
+}

@@ -73,8 +73,9 @@ impl<'a> Upload<'a> {
         let rows = tensors.iter().map(|t| t.shape[0]).sum();
         let formats: Vec<Format> = tensors.iter().filter_map(Tensor::format).collect();
         let mut matrix = Matrix { rows, width, blocks: Vec::new() };
-        if formats.iter().all(|format| format.is_plain() || *format == formats[0]) {
-            let format = if formats.iter().all(|f| *f == formats[0]) { formats[0] } else { Format::F32 };
+        let same = formats.iter().all(|format| *format == formats[0]);
+        if same || formats.iter().all(|format| format.is_plain()) {
+            let format = if same { formats[0] } else { Format::F32 };
             matrix.blocks = self.blocks(names[0], 0, rows, width, format)?;
         } else {
             // Each as it is: a block format is never widened.

@@ -1,6 +1,7 @@
 //! GGUF files: good ones of every kind, one table of broken ones with the sentence that each must give, and the same numbers
 //! from a model in every format of blocks.
 
+mod formats;
 mod generator;
 mod good;
 mod malformed;

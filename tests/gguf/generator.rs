@@ -55,7 +55,7 @@ impl Value {
             Value::U64(value) => value.to_le_bytes().into(),
             Value::I64(value) => value.to_le_bytes().into(),
             Value::F64(value) => value.to_le_bytes().into(),
-            Value::Strings(values) => array(8, values.len() as u64, values.iter().flat_map(|value| text(value))),
+            Value::Strings(values) => array(8, values.len() as u64, values.iter().flat_map(text)),
             Value::F32s(values) => array(6, values.len() as u64, values.iter().flat_map(|value| value.to_le_bytes())),
             Value::I32s(values) => array(5, values.len() as u64, values.iter().flat_map(|value| value.to_le_bytes())),
             Value::Raw(_, bytes) => bytes.clone(),

@@ -7,6 +7,7 @@ mod good;
 mod malformed;
 mod memory;
 mod mutations;
+mod seeds;
 
 use percept::text::{Content, Message, Template};
 use percept::weights::{Checkpoint, GgufFile};

@@ -72,7 +72,23 @@ impl GgufFile {
     /// # Errors
     /// [`Error::Io`] if a file cannot be mapped, [`Error::Damaged`] if one contradicts itself or the others.
     pub fn open(path: &Path) -> Result<GgufFile> {
-        let parts = split::open(path)?;
+        GgufFile::joined(path, split::open(path)?)
+    }
+
+    /// A whole file that is in memory already, for fuzzing; `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`GgufFile::open`].
+    #[doc(hidden)]
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<GgufFile> {
+        // A mapping of no bytes cannot be made everywhere.
+        let mut map = memmap2::MmapMut::map_anon(bytes.len().max(1)).map_err(Error::io("map", path))?;
+        map[..bytes.len()].copy_from_slice(bytes);
+        let map = Arc::new(map.make_read_only().map_err(Error::io("map", path))?);
+        GgufFile::joined(path, vec![Part::new(path, map)?])
+    }
+
+    fn joined(path: &Path, parts: Vec<Part>) -> Result<GgufFile> {
         let mut entries = Vec::new();
         let mut places = HashMap::new();
         for (number, part) in parts.iter().enumerate() {
@@ -152,12 +168,16 @@ impl Part {
         let file = File::open(path).map_err(Error::io("open", path))?;
         // SAFETY: the mapping is read only; that nobody else shortens the file meanwhile is asked of the user above.
         let map = Arc::new(unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?);
-        let (version, metadata, entries) = parse(path, &map)?;
         #[cfg(unix)]
         {
             // Only advice: loading goes through the file once from begin to end.
             let _ = map.advise(memmap2::Advice::Sequential);
         }
+        Part::new(path, map)
+    }
+
+    fn new(path: &Path, map: Arc<Mmap>) -> Result<Part> {
+        let (version, metadata, entries) = parse(path, &map)?;
         Ok(Part { path: path.into(), map, version, metadata, entries })
     }
 }

@@ -389,3 +389,42 @@ fn nothing_and_folders() {
     assert_eq!(said(&path), "a.gguf is damaged: it is no regular file; download or copy it again");
     assert!(sentence(folder.path(), &read_all(&path).err().unwrap()).contains("a.gguf has no config.json"));
 }
+
+/// What only a model that is loaded reads.
+const LOADED: &[Case] = &[
+    (
+        "more tokens than rows",
+        |f| f.tensors[0] = fewer_rows(f),
+        "has a token with id 13, but the embedding has 13 rows",
+    ),
+    ("hot", |f| f.set("general.sampling.temp", F32(1000.0)), "general.sampling.temp is 1000, expected 0 to 100"),
+    ("cold", |f| f.set("general.sampling.temp", F32(f32::NAN)), "general.sampling.temp is not finite"),
+    ("top of nothing", |f| f.set("general.sampling.top_p", F32(-0.5)), "top_p is -0.5, expected 0 to 1"),
+    ("-1 best", |f| f.set("general.sampling.top_k", I32(-1)), "general.sampling.top_k is -1, expected 0 to 16777215"),
+    ("a layer less", |f| f.tensors.truncate(2), "missing tensors: blk.0.attn_norm.weight"),
+    ("NaN behind others", |f| blocks(f, 8, 34, &[(34 * 63, 0xff), (34 * 63 + 1, 0x7f)]), "holds NaN at index 2016"),
+];
+
+fn fewer_rows(file: &Gguf) -> Tensor {
+    let mut rows = file.tensors[0].clone();
+    rows.dimensions[1] -= 1;
+    rows
+}
+
+#[test]
+fn loading() {
+    let gpu = percept::Gpu::open(&Default::default()).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.gguf");
+    let load = |file: &Gguf| {
+        std::fs::write(&path, file.bytes()).unwrap();
+        percept::Model::load(&gpu, &path, &Default::default()).map(drop)
+    };
+    load(&tiny()).unwrap();
+    for (name, change, words) in LOADED {
+        let mut file = tiny();
+        change(&mut file);
+        let said = load(&file).expect_err(name).to_string();
+        assert!(said.contains(words) && !said.contains('\n'), "{name}: {said:?} does not contain {words:?}");
+    }
+}

@@ -27,7 +27,7 @@ impl Session {
     /// As [`raw_ids`] and [`Session::push_ids`].
     pub fn push_raw(&mut self, text: &str) -> Result<()> {
         let ids = raw_ids(&self.model, text)?;
-        let begun = !self.is_empty() && ids.first().is_some_and(|first| Some(*first) == bos(&self.model));
+        let begun = !self.is_empty() && ids.first().is_some_and(|first| Some(*first) == self.model.tokenizer().bos());
         self.push_ids(&ids[usize::from(begun)..])
     }
 

@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-fn words(i: u32) -> vec4u { return weight[i]; }
+fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,11 +1,12 @@
 // gather_blocks_wide: y[r] = scale * table[ids[r]], where that row lies in this block of a table of a block format; three ids
 // are read as another.
-//   weight  texture of vec4u, 8192 wide: [block_rows, row_words], planes of groups of 32 weights   read
+//   weight  texture of vec4u, rows woven: [block_rows, row_words], planes of groups of 32 weights   read
 //   ids     [rows] u32                                                                  read
 //   y       [rows, groups * 8] of vec4f                                                 write, where the id is of this block
 // grid   (rows, 1, 1), rows <= 65535: one workgroup a row
 // needs  nothing optional
 //include shared/blocks.wgsl
+//include shared/woven.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 
 override WG: u32 = 64u;
@@ -19,7 +20,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-fn words(i: u32) -> vec4u { return textureLoad(weight, vec2u(i & 8191u, i >> 13u), 0); }
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index)
     // Ids before the block wrap around to large numbers.
     let row = id - params.first_row;
     if row >= params.block_rows { return; }
-    let start = row * params.row_words;
+    let start = row_start(row, params.row_words);
     for (var g = lane; g < params.groups; g += WG) {
         let w = group(start, params.groups, g, head(start, params.groups, g / 8u));
         let goal = (group_id.x * params.groups + g) * 8u;

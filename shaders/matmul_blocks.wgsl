@@ -20,7 +20,7 @@ const PITCH: u32 = 9u;
 var<workgroup> x_tile: array<vec4f, 288>;
 var<workgroup> weight_tile: array<vec4f, 576>;
 
-fn words(i: u32) -> vec4u { return weight[i]; }
+fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index) lane: u32) {

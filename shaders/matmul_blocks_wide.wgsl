@@ -1,10 +1,11 @@
 // matmul_blocks_wide: matmul_blocks for software adapters, a lane two outputs of eight rows; see matvec_blocks_wide.
-//   weight  texture of vec4u, 8192 wide: [outputs, row_words], planes of groups of 32 weights   read
+//   weight  texture of vec4u, rows woven: [outputs, row_words], planes of groups of 32 weights   read
 //   x       window of [8, groups * 8] of vec4f, at most 4096                                    read
 //   y       [rows, y_stride] f32, places first .. first + outputs of eight rows set             write
 // grid   (ceil(outputs / 16), 1, 1) for each window: 8 lanes
 // needs  nothing optional; x and y hold a multiple of 8 rows
 //include shared/blocks.wgsl
+//include shared/woven.wgsl
 //include shared/dot.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 
@@ -14,7 +15,6 @@ struct Params { outputs: u32, groups: u32, row_words: u32, first: u32, y_stride:
 @group(0) @binding(2) var<uniform> x: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-fn words(i: u32) -> vec4u { return textureLoad(weight, vec2u(i & 8191u, i >> 13u), 0); }
 
 fn weights(codes: u32, scale: f32, offset: f32) -> vec4f {
     return fma(values(codes), vec4f(scale), vec4f(offset));
@@ -26,12 +26,12 @@ fn both(place: u32, a: vec4f, b: vec4f, sums: vec2f) -> vec2f {
 }
 
 @compute @workgroup_size(8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-    let output = 2u * id.x;
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let output = 16u * workgroup.x + lane;
     // Outputs beyond the last repeat it and are not written.
     let last = params.outputs - 1u;
-    let start = min(output, last) * params.row_words;
-    let other = min(output + 1u, last) * params.row_words;
+    let start = row_start(min(output, last), params.row_words);
+    let other = row_start(min(output + 8u, last), params.row_words);
     let groups = params.groups;
     let width4 = 8u * groups;
     var s0 = vec2f(0.0);
@@ -132,6 +132,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let sums = array<vec2f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
     for (var r = 0u; r < 8u; r++) {
         if output <= last { y[place + r * params.y_stride] = sums[r].x; }
-        if output < last { y[place + r * params.y_stride + 1u] = sums[r].y; }
+        if output + 8u <= last { y[place + r * params.y_stride + 8u] = sums[r].y; }
     }
 }

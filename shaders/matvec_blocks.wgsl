@@ -18,7 +18,7 @@ struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
 
 var<workgroup> places: array<f32, 64>;
 
-fn words(i: u32) -> vec4u { return weight[i]; }
+fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
 @compute @workgroup_size(WG)
 fn main(

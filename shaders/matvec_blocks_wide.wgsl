@@ -1,11 +1,12 @@
 // matvec_blocks_wide: matvec_blocks for software adapters, a lane two rows: weights come out of a texture and x out of a
 // uniform, since both are read several times faster there than storage buffers.
-//   weight  texture of vec4u, 8192 wide: [rows, row_words], planes of groups of 32 weights   read
+//   weight  texture of vec4u, rows woven: [rows, row_words], planes of groups of 32 weights   read
 //   x       [groups * 8] of vec4f, at most 4096                                              read
 //   y       f32, places first .. first + rows set                                            write
 // grid   (ceil(rows / 16), 1, 1): 8 lanes
 // needs  nothing optional
 //include shared/blocks.wgsl
+//include shared/woven.wgsl
 //include shared/dot.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 
@@ -15,7 +16,6 @@ struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
 @group(0) @binding(2) var<uniform> x: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-fn words(i: u32) -> vec4u { return textureLoad(weight, vec2u(i & 8191u, i >> 13u), 0); }
 
 // Products of both rows' codes with four values, and the sum of these.
 fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
@@ -26,12 +26,12 @@ fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
 }
 
 @compute @workgroup_size(8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-    let row = 2u * id.x;
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = 16u * workgroup.x + lane;
     // Rows beyond the last repeat it and are not written.
     let last = params.rows - 1u;
-    let start = min(row, last) * params.row_words;
-    let other = min(row + 1u, last) * params.row_words;
+    let start = row_start(min(row, last), params.row_words);
+    let other = row_start(min(row + 8u, last), params.row_words);
     let groups = params.groups;
     var sums = vec2f(0.0);
     for (var run = 0u; run < (groups + 7u) / 8u; run++) {
@@ -57,5 +57,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
     }
     if row <= last { y[params.first + row] = sums.x; }
-    if row < last { y[params.first + row + 1u] = sums.y; }
+    if row + 8u <= last { y[params.first + row + 8u] = sums.y; }
 }

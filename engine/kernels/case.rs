@@ -1,10 +1,10 @@
 //! A piece of a kernel's work with inputs of its own and the result of its reference: what the self-test checks and the
 //! benches time.
 
-use super::{Block, Format, Matrix, Variant, row_bytes, stride};
+use super::{Block, Format, Matrix, Variant, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder, PlanSummary, Words};
-use crate::weights::layout::{WORD, lay_row};
+use crate::weights::layout::{WORD, lay_rows};
 use crate::weights::quants;
 
 /// What a case is for.
@@ -288,14 +288,11 @@ pub fn block_matrix(
     let bytes = quants::random_blocks(format, rows * width / format.block_len(), seed);
     let mut values = vec![0.0; rows * width];
     quants::dequantize(format, &bytes, &mut values)?;
-    let (from, to) = (bytes.len() / rows, row_bytes(format, width));
+    let from = bytes.len() / rows;
     let mut blocks = Vec::new();
     let mut laid = Vec::new();
     for (index, part) in bytes.chunks(block_rows * from).enumerate() {
-        laid.resize(part.len() / from * to, 0);
-        for (row, out) in part.chunks_exact(from).zip(laid.chunks_exact_mut(to)) {
-            lay_row(format, width, row, out)?;
-        }
+        lay_rows(format, width, part, as_texture, &mut laid)?;
         let data = gpu.words("weight", laid.len() / WORD, as_texture)?;
         gpu.write_words(&data, 0, &laid);
         blocks.push(Block { first_row: index * block_rows, rows: part.len() / from, format, data });

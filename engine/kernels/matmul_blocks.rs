@@ -8,7 +8,7 @@ use super::matmul::TILE_ROWS;
 use super::{Block, Format, Variant, matmul, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
-use crate::weights::layout::{GROUP, WORD, row_bytes};
+use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -66,7 +66,8 @@ pub fn record(
         pad0: 0,
         pad1: 0,
     };
-    let weight = block.data.bind("weight", block.rows * row_words * WORD)?;
+    let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
+    let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
     let y = y.bind("y", rows * y_stride)?;
     let cost = Cost {
         fixed_bytes: (block.rows * row_words * WORD) as u64,

@@ -8,7 +8,7 @@ use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, matvec};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
-use crate::weights::layout::{GROUP, WORD, row_bytes};
+use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -57,7 +57,8 @@ pub(super) fn record_rows(
         row_words: row_words as u32,
         first: (row * y_stride + block.first_row) as u32,
     };
-    let weight = block.data.bind("weight", block.rows * row_words * WORD)?;
+    let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
+    let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
     let y = y.bind("y", (most_rows - 1) * y_stride + block.first_row + block.rows)?;
     let cost = Cost {
         fixed_bytes: (block.rows * row_words * WORD) as u64,

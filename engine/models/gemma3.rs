@@ -211,6 +211,14 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
     }
     // Only the 27B, known by its blocks, divides by something else than its heads' length, as llama.cpp has it.
     let scalar = if count == 62 { hidden_size / num_heads } else { head_dim };
+    if scalar == 0 {
+        let problem = format!("is {num_heads}, more than embedding_length {hidden_size}");
+        return Err(metadata.error(&key("attention.head_count"), problem));
+    }
+    let eps = metadata.optional_f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6);
+    if eps < 0.0 {
+        return Err(metadata.error(&key("attention.layer_norm_rms_epsilon"), format!("is {eps}, expected 0 or more")));
+    }
     let heads = Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
     // And name a cap for the 1B, which has none.
     let softcap =
@@ -233,7 +241,7 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         hidden_size,
         intermediate_size: metadata.usize(&key("feed_forward_length"), 1..1 << 20)?,
         layers: gguf_layers(file, count, heads)?,
-        eps: metadata.optional_f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6),
+        eps,
         sliding_window: metadata.optional_usize(&key("attention.sliding_window"), 1..1 << 24)?.unwrap_or(1024),
         max_position_embeddings: metadata.optional_usize(&key("context_length"), 1..1 << 24)?.unwrap_or(131_072),
         softcap,

@@ -159,7 +159,8 @@ impl Checkpoint {
                 shapes.push(format!("{name} has {:?}, expected {shape:?}", tensor.shape));
             }
             if tensor.format().is_none() {
-                dtypes.push(format!("{name} is {}, expected F32, F16 or BF16", tensor.dtype));
+                let blocks = if self.gguf().is_some() { " or a block format" } else { "" };
+                dtypes.push(format!("{name} is {}, expected F32, F16 or BF16{blocks}", tensor.dtype));
             }
         }
         let known: HashSet<&str> = expected.iter().map(|expected| expected.name.as_str()).collect();

@@ -300,9 +300,11 @@ fn collect_unread(read: &BTreeSet<String>, prefix: &str, object: &Map<String, Va
 fn whole(value: &Value, range: &impl RangeBounds<usize>) -> Result<usize, String> {
     let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
     let number = number.ok_or_else(|| expected(value, "a whole number"))?;
-    if range.contains(&number) {
-        return Ok(number);
-    }
+    if range.contains(&number) { Ok(number) } else { Err(format!("is {number}, expected {}", in_words(range))) }
+}
+
+/// "1 to 9".
+pub(super) fn in_words(range: &impl RangeBounds<usize>) -> String {
     let low = match range.start_bound() {
         Bound::Included(low) => *low,
         Bound::Excluded(low) => low.saturating_add(1),
@@ -313,11 +315,11 @@ fn whole(value: &Value, range: &impl RangeBounds<usize>) -> Result<usize, String
         Bound::Excluded(high) => Some(high.saturating_sub(1)),
         Bound::Unbounded => None,
     };
-    Err(match high {
-        Some(high) if high == low => format!("is {number}, expected {low}"),
-        Some(high) => format!("is {number}, expected {low} to {high}"),
-        None => format!("is {number}, expected at least {low}"),
-    })
+    match high {
+        Some(high) if high == low => low.to_string(),
+        Some(high) => format!("{low} to {high}"),
+        None => format!("at least {low}"),
+    }
 }
 
 fn real(value: &Value) -> Result<f32, String> {

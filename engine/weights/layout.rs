@@ -92,6 +92,38 @@ pub fn lay_row(format: Format, width: usize, row: &[u8], out: &mut [u8]) -> Resu
     Ok(())
 }
 
+/// Rows that are woven into one another in a texture: word `i` of row `r` of eight lies in place `8 i + r`, so that eight
+/// lanes with a row each read neighbouring words (`shaders/shared/woven.wgsl`).
+pub const WOVEN: usize = 8;
+
+/// Lays as many rows as `rows` holds into `out`, one after another or, with `woven`, in bundles of [`WOVEN`]; in the last
+/// bundle rows may be missing, and their places are zero.
+///
+/// # Errors
+/// As [`lay_row`].
+pub fn lay_rows(format: Format, width: usize, rows: &[u8], woven: bool, out: &mut Vec<u8>) -> Result<()> {
+    let (from, to) = (width / format.block_len() * format.block_bytes(), row_bytes(format, width));
+    let count = rows.len() / from.max(1);
+    out.clear();
+    if !woven {
+        out.resize(count * to, 0);
+        return rows
+            .chunks_exact(from)
+            .zip(out.chunks_exact_mut(to))
+            .try_for_each(|(row, out)| lay_row(format, width, row, out));
+    }
+    out.resize(count.next_multiple_of(WOVEN) * to, 0);
+    let mut laid = vec![0; to];
+    for (index, row) in rows.chunks_exact(from).enumerate() {
+        lay_row(format, width, row, &mut laid)?;
+        let bundle = &mut out[index / WOVEN * WOVEN * to..][..WOVEN * to];
+        for (word, place) in laid.chunks_exact(WORD).zip(bundle.chunks_exact_mut(WOVEN * WORD)) {
+            place[index % WOVEN * WORD..][..WORD].copy_from_slice(word);
+        }
+    }
+    Ok(())
+}
+
 /// Where the parts of a block go: `places` are the begins of the planes.
 fn lay_block(format: Format, block: &[u8], index: usize, [first, second, third, fourth]: [usize; 4], out: &mut [u8]) {
     let mut put = |place: usize, bytes: &[u8]| out[place..place + bytes.len()].copy_from_slice(bytes);

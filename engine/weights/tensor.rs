@@ -212,18 +212,22 @@ impl Tensor<'_> {
         }
     }
 
-    /// Fails at the first block whose half floats are not all finite.
+    /// Fails at the first block whose half floats are not all finite, or whose exponent lets values overflow.
     fn check_scales(&self, format: Format, start: usize, data: &[u8]) -> Result<()> {
         for (index, block) in data.chunks_exact(format.block_bytes()).enumerate() {
+            let not_finite = |found| Error::NotFinite {
+                path: self.file.into(),
+                tensor: self.name.into(),
+                index: (start / format.block_bytes() + index) * format.block_len(),
+                found,
+            };
+            if format == Format::Mxfp4 && block[0] > quants::GREATEST_EXPONENT {
+                return Err(not_finite(if block[0] == u8::MAX { "NaN" } else { "infinity" }));
+            }
             for at in quants::half_floats(format) {
                 let two = u16::from_le_bytes([block[*at], block[at + 1]]);
                 if two & 0x7c00 == 0x7c00 {
-                    return Err(Error::NotFinite {
-                        path: self.file.into(),
-                        tensor: self.name.into(),
-                        index: (start / format.block_bytes() + index) * format.block_len(),
-                        found: if two & 0x03ff == 0 { "infinity" } else { "NaN" },
-                    });
+                    return Err(not_finite(if two & 0x03ff == 0 { "infinity" } else { "NaN" }));
                 }
             }
         }

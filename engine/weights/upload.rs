@@ -1,6 +1,6 @@
 //! Weights from the mapped file to the GPU in blocks, without a second copy in memory.
 
-use super::layout::{WORD, lay_row};
+use super::layout::{WORD, WOVEN, lay_rows};
 use super::{Block, Checkpoint, Dtype, Format, Matrix, Tensor, row_bytes};
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Gpu, Words};
@@ -73,8 +73,12 @@ impl<'a> Upload<'a> {
         let rows = tensors.iter().map(|t| t.shape[0]).sum();
         let formats: Vec<Format> = tensors.iter().filter_map(Tensor::format).collect();
         let mut matrix = Matrix { rows, width, blocks: Vec::new() };
-        if formats.iter().all(|format| format.is_plain() || *format == formats[0]) {
-            let format = if formats.iter().all(|f| *f == formats[0]) { formats[0] } else { Format::F32 };
+        // Rows of a texture are woven in bundles, which no two tensors share.
+        let bundled = tensors.iter().all(|tensor| tensor.shape[0].is_multiple_of(WOVEN));
+        let plain = formats.iter().all(|format| format.is_plain());
+        let equal = formats.iter().all(|format| *format == formats[0]);
+        if plain || equal && bundled {
+            let format = if equal { formats[0] } else { Format::F32 };
             matrix.blocks = self.blocks(names[0], 0, rows, width, format)?;
         } else {
             // Each as it is: a block format is never widened.
@@ -105,17 +109,20 @@ impl<'a> Upload<'a> {
         let has = self.gpu.capabilities();
         let as_texture = !format.is_plain() && has.software && width <= LONGEST_TEXTURE_ROW;
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
-        let mut block_rows = (most / row_bytes).clamp(1, rows.max(1));
+        let unit = if as_texture { WOVEN } else { 1 };
+        let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.max(unit));
         let mut blocks = Vec::new();
         let end = first_row + rows;
         while first_row < end {
             let count = block_rows.min(end - first_row);
-            match self.gpu.words(name, (count * row_bytes).div_ceil(WORD), as_texture) {
+            match self.gpu.words(name, (count.next_multiple_of(unit) * row_bytes).div_ceil(WORD), as_texture) {
                 Ok(data) => {
                     blocks.push(Block { first_row, rows: count, format, data });
                     first_row += count;
                 }
-                Err(Error::OutOfMemory { .. }) if block_rows * row_bytes > LEAST_BLOCK => block_rows /= 2,
+                Err(Error::OutOfMemory { .. }) if block_rows * row_bytes > LEAST_BLOCK => {
+                    block_rows = (block_rows / 2 / unit * unit).max(unit);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -132,7 +139,7 @@ impl<'a> Upload<'a> {
             let end = (block.first_row + block.rows).min(first + tensor.shape[0]);
             let mut row = begin;
             while row < end {
-                let count = (PIECE / stored_bytes).clamp(1, end - row);
+                let count = (PIECE / stored_bytes / WOVEN * WOVEN).max(WOVEN).min(end - row);
                 let from = (row - first) * row_bytes;
                 let bytes = from..from + count * row_bytes;
                 tensor.check_finite_bytes(bytes.clone())?;
@@ -148,10 +155,8 @@ impl<'a> Upload<'a> {
                         }
                     }
                     words => {
-                        scratch.resize(count * stored_bytes, 0);
-                        for (row, out) in data.chunks_exact(row_bytes).zip(scratch.chunks_exact_mut(stored_bytes)) {
-                            lay_row(block.format, width, row, out)?;
-                        }
+                        let woven = matches!(words, Words::Texture(_));
+                        lay_rows(block.format, width, data, woven, &mut scratch)?;
                         self.gpu.write_words(words, place / WORD, &scratch);
                     }
                 }

@@ -6,9 +6,9 @@ const HAS_OFFSET: bool = false;
 const CODES: vec4u = vec4u(0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    return words(row + groups + run);
+    return words(row, groups + run);
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
-    return Group(nibbles(words(row + g)), vec2f(half_float(head, g & 7u)), vec2f(0.0));
+    return Group(nibbles(words(row, g)), vec2f(half_float(head, g & 7u)), vec2f(0.0));
 }

@@ -7,7 +7,7 @@ const HAS_OFFSET: bool = false;
 const CODES: vec4u = vec4u(0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    let both = words(row + groups + run / 2u);
+    let both = words(row, groups + run / 2u);
     return select(both.xy, both.zw, (run & 1u) != 0u);
 }
 
@@ -16,5 +16,5 @@ fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let low = (head.y >> (4u * at)) & 15u;
     let high = (head.x >> (16u + 2u * at)) & 3u;
     let scale = unpack2x16float(head.x).x * (f32(low | (high << 4u)) - 32.0);
-    return Group(nibbles(words(row + g)), vec2f(scale), vec2f(0.0));
+    return Group(nibbles(words(row, g)), vec2f(scale), vec2f(0.0));
 }

@@ -4,13 +4,13 @@ struct Head { scales: vec4u, d: vec2f }
 const HAS_OFFSET: bool = true;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    let place = row + groups / 2u;
-    let d = words(place + groups / 8u + run / 4u);
-    return Head(words(place + run), unpack2x16float(d[run & 3u]));
+    let place = groups / 2u;
+    let d = words(row, place + groups / 8u + run / 4u);
+    return Head(words(row, place + run), unpack2x16float(d[run & 3u]));
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
-    let both = words(row + g / 2u);
+    let both = words(row, g / 2u);
     let odd = (g & 1u) != 0u;
     let low = select(both.xy, both.zw, odd);
     let q = array<u32, 8>(

@@ -4,13 +4,13 @@ alias Head = vec4u;
 const HAS_OFFSET: bool = true;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    return words(row + groups / 2u + groups / 4u + run);
+    return words(row, groups / 2u + groups / 4u + run);
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
-    let both = words(row + g / 2u);
+    let both = words(row, g / 2u);
     let low = select(both.xy, both.zw, (g & 1u) != 0u);
-    let third = words(row + groups / 2u + g / 4u)[g & 3u];
+    let third = words(row, groups / 2u + g / 4u)[g & 3u];
     let q = array<u32, 8>(
         pair_of_bits(low, 0u) | (spread(third) >> 2u), pair_of_bits(low, 1u) | (spread(third >> 4u) >> 2u),
         pair_of_bits(low, 2u) | (spread(third >> 8u) >> 2u), pair_of_bits(low, 3u) | (spread(third >> 12u) >> 2u),

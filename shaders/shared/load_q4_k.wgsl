@@ -5,12 +5,12 @@ alias Head = vec4u;
 const HAS_OFFSET: bool = true;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    return words(row + groups + run);
+    return words(row, groups + run);
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let pair = six_bits(head, g);
-    return Group(nibbles(words(row + g)), pair.xx, pair.yy);
+    return Group(nibbles(words(row, g)), pair.xx, pair.yy);
 }
 
 fn values(codes: u32) -> vec4f { return vec4f(unpack4xU8(codes)); }

@@ -5,14 +5,14 @@ struct Head { fifths: array<vec4u, 2>, scales: vec4u }
 const HAS_OFFSET: bool = true;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    let place = row + groups;
-    return Head(array<vec4u, 2>(words(place + 2u * run), words(place + 2u * run + 1u)), words(place + groups / 4u + run));
+    let place = groups;
+    return Head(array<vec4u, 2>(words(row, place + 2u * run), words(row, place + 2u * run + 1u)), words(row, place + groups / 4u + run));
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let fifth = select(head.fifths[0], head.fifths[1], (g & 4u) != 0u)[g & 3u];
     let pair = six_bits(head.scales, g);
-    return Group(nibbles_and_bit(words(row + g), fifth), pair.xx, pair.yy);
+    return Group(nibbles_and_bit(words(row, g), fifth), pair.xx, pair.yy);
 }
 
 fn values(codes: u32) -> vec4f { return vec4f(unpack4xU8(codes)); }

@@ -4,14 +4,14 @@ struct Head { scales: vec4u, d: f32 }
 const HAS_OFFSET: bool = true;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    let place = row + groups + groups / 2u;
-    let d = words(place + groups / 8u + run / 8u);
-    return Head(words(place + run), half_float(d, run & 7u));
+    let place = groups + groups / 2u;
+    let d = words(row, place + groups / 8u + run / 8u);
+    return Head(words(row, place + run), half_float(d, run & 7u));
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
-    let w = words(row + g);
-    let both = words(row + groups + g / 2u);
+    let w = words(row, g);
+    let both = words(row, groups + g / 2u);
     let more = select(both.xy, both.zw, (g & 1u) != 0u);
     let low = w & vec4u(0x0f0f0f0fu);
     let high = (w >> vec4u(4u)) & vec4u(0x0f0f0f0fu);

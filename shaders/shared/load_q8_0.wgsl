@@ -3,12 +3,12 @@ alias Head = vec4u;
 const HAS_OFFSET: bool = false;
 
 fn head(row: u32, groups: u32, run: u32) -> Head {
-    return words(row + 2u * groups + run);
+    return words(row, 2u * groups + run);
 }
 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
-    let a = words(row + 2u * g);
-    let b = words(row + 2u * g + 1u);
+    let a = words(row, 2u * g);
+    let b = words(row, 2u * g + 1u);
     let q = array<u32, 8>(
         a.x, a.y, a.z, a.w,
         b.x, b.y, b.z, b.w,

@@ -1,6 +1,7 @@
 //! The key-value part of a GGUF file. Only the places of strings and arrays are kept: a vocabulary of a million words costs
 //! nothing until it is read.
 
+use super::super::fields::in_words;
 use super::super::safetensors::{damaged, shorten};
 use super::bytes::Bytes;
 use crate::error::{Error, Result};
@@ -180,7 +181,7 @@ impl Metadata {
         };
         match number.filter(|number| range.contains(number)) {
             Some(number) => Ok(Some(number)),
-            None => Err(self.error(key, format!("is {}, which is out of range", self.shown(key)))),
+            None => Err(self.error(key, format!("is {}, expected {}", self.shown(key), in_words(&range)))),
         }
     }
 
@@ -295,7 +296,7 @@ impl Metadata {
     pub fn usizes(&self, key: &str, range: impl RangeBounds<usize>) -> Result<Vec<usize>> {
         let inside = |number: i32| usize::try_from(number).ok().filter(|number| range.contains(number));
         let all = self.i32s(key)?.into_iter().map(|number| {
-            inside(number).ok_or_else(|| self.error(key, format!("holds {number}, which is out of range")))
+            inside(number).ok_or_else(|| self.error(key, format!("holds {number}, expected {}", in_words(&range))))
         });
         all.collect()
     }

@@ -10,7 +10,7 @@ mod tensors;
 
 pub use metadata::Metadata;
 
-use super::safetensors::damaged;
+use super::safetensors::{damaged, shorten};
 use super::tensor::{Dtype, Tensor};
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -72,13 +72,29 @@ impl GgufFile {
     /// # Errors
     /// [`Error::Io`] if a file cannot be mapped, [`Error::Damaged`] if one contradicts itself or the others.
     pub fn open(path: &Path) -> Result<GgufFile> {
-        let parts = split::open(path)?;
+        GgufFile::joined(path, split::open(path)?)
+    }
+
+    /// A whole file that is in memory already, for fuzzing; `path` is named in errors.
+    ///
+    /// # Errors
+    /// As [`GgufFile::open`].
+    #[doc(hidden)]
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<GgufFile> {
+        // A mapping of no bytes cannot be made everywhere.
+        let mut map = memmap2::MmapMut::map_anon(bytes.len().max(1)).map_err(Error::io("map", path))?;
+        map[..bytes.len()].copy_from_slice(bytes);
+        let map = Arc::new(map.make_read_only().map_err(Error::io("map", path))?);
+        GgufFile::joined(path, vec![Part::new(path, map)?])
+    }
+
+    fn joined(path: &Path, parts: Vec<Part>) -> Result<GgufFile> {
         let mut entries = Vec::new();
         let mut places = HashMap::new();
         for (number, part) in parts.iter().enumerate() {
             for entry in &part.entries {
                 if places.insert(entry.name.clone(), entries.len()).is_some() {
-                    return Err(damaged(&part.path, format!("tensor {} is in another part too", entry.name)));
+                    return Err(damaged(&part.path, format!("tensor {} is in another part too", shorten(&entry.name))));
                 }
                 entries.push(GgufEntry { part: number, ..entry.clone() });
             }
@@ -145,18 +161,23 @@ impl GgufFile {
 
 impl Part {
     fn open(path: &Path) -> Result<Part> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        if !file.metadata().map_err(Error::io("open", path))?.is_file() {
+        // Before it is opened: that of a pipe would wait.
+        if !path.metadata().map_err(Error::io("open", path))?.is_file() {
             return Err(damaged(path, "it is no regular file"));
         }
+        let file = File::open(path).map_err(Error::io("open", path))?;
         // SAFETY: the mapping is read only; that nobody else shortens the file meanwhile is asked of the user above.
         let map = Arc::new(unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?);
-        let (version, metadata, entries) = parse(path, &map)?;
         #[cfg(unix)]
         {
             // Only advice: loading goes through the file once from begin to end.
             let _ = map.advise(memmap2::Advice::Sequential);
         }
+        Part::new(path, map)
+    }
+
+    fn new(path: &Path, map: Arc<Mmap>) -> Result<Part> {
+        let (version, metadata, entries) = parse(path, &map)?;
         Ok(Part { path: path.into(), map, version, metadata, entries })
     }
 }
@@ -169,13 +190,14 @@ fn parse(path: &Path, map: &Arc<Mmap>) -> Result<(u32, Metadata, Vec<GgufEntry>)
         return Err(damaged(path, "it does not begin with GGUF"));
     }
     let version = bytes.u32().map_err(head)?;
+    let other = |problem| Error::Config { path: path.into(), field: "the version of the format".into(), problem };
     match version {
         2 | 3 => {}
-        1 => return Err(head("is of version 1, which is long out of use; convert the model again".into())),
+        1 => return Err(other("is 1, which is long out of use: convert the model again".into())),
         _ if matches!(version.swap_bytes(), 1..=3) => {
-            return Err(head("is that of a big-endian machine, only little-endian files are read".into()));
+            return Err(other("is that of a big-endian machine: use a copy for little-endian ones".into()));
         }
-        _ => return Err(head(format!("is of version {version}, known are 2 and 3"))),
+        _ => return Err(other(format!("is {version}, expected 2 or 3: use another copy, or a later Percept"))),
     }
     let tensors = bytes.u64().map_err(head)?;
     let pairs = bytes.u64().map_err(head)?;

@@ -3,16 +3,20 @@
 use super::super::safetensors::damaged;
 use super::Part;
 use crate::error::{Error, Result};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 const NUMBER: &str = "split.no";
 const COUNT: &str = "split.count";
 const TENSORS: &str = "split.tensors.count";
 
+/// Numbers of parts that are believed; published files have up to some hundred.
+const MOST: RangeInclusive<usize> = 0..=u16::MAX as usize;
+
 /// All parts of the file, in order; one if it is whole.
 pub(super) fn open(path: &Path) -> Result<Vec<Part>> {
     let opened = Part::open(path)?;
-    let count = opened.metadata.optional_usize(COUNT, 0..=usize::from(u16::MAX))?.unwrap_or(1);
+    let count = opened.metadata.optional_usize(COUNT, MOST)?.unwrap_or(1);
     if count <= 1 {
         return Ok(vec![opened]);
     }
@@ -37,7 +41,7 @@ pub(super) fn open(path: &Path) -> Result<Vec<Part>> {
             });
         }
         let part = Part::open(&beside)?;
-        let says = (part.metadata.usize(NUMBER, ..)?, part.metadata.usize(COUNT, ..)?);
+        let says = (part.metadata.usize(NUMBER, MOST)?, part.metadata.usize(COUNT, MOST)?);
         if says != (other, count) {
             let problem = format!("it says that it is part {} of {}, not {} of {count}", says.0 + 1, says.1, other + 1);
             return Err(damaged(&part.path, problem));

@@ -4,7 +4,7 @@ use super::super::safetensors::{damaged, shorten};
 use super::super::{Dtype, Format};
 use super::bytes::Bytes;
 use super::{GgufEntry, Metadata};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -27,6 +27,18 @@ const UNSUPPORTED: [(u32, &str); 12] = [
     (40, "NVFP4"),
 ];
 
+/// What is wrong with a head.
+enum Problem {
+    Damaged(String),
+    Unsupported(String),
+}
+
+impl From<String> for Problem {
+    fn from(problem: String) -> Problem {
+        Problem::Damaged(problem)
+    }
+}
+
 /// Reads `count` heads; offsets are those from the end of the list, rounded up to the alignment.
 pub(super) fn read(
     path: &Path,
@@ -46,7 +58,12 @@ pub(super) fn read(
         let about = |problem: String| damaged(path, format!("tensor {index} of {count} {problem}"));
         let name = bytes.string().map_err(|problem| about(format!("has a name that {problem}")))?;
         let about = |problem: String| damaged(path, format!("tensor {} {problem}", shorten(name)));
-        let (entry, offset) = read_one(bytes, name).map_err(about)?;
+        let (entry, offset) = read_one(bytes, name).map_err(|problem| match problem {
+            Problem::Damaged(problem) => about(problem),
+            Problem::Unsupported(problem) => {
+                Error::Tensors { path: path.into(), problem: format!("tensor {} {problem}", shorten(name)) }
+            }
+        })?;
         if !offset.is_multiple_of(alignment as u64) {
             return Err(about(format!("begins at {offset}, which is no multiple of {alignment}")));
         }
@@ -80,17 +97,17 @@ pub(super) fn read(
 }
 
 /// One head; its range begins at 0 and has the length of the data.
-fn read_one(bytes: &mut Bytes<'_>, name: &str) -> Result<(GgufEntry, u64), String> {
+fn read_one(bytes: &mut Bytes<'_>, name: &str) -> Result<(GgufEntry, u64), Problem> {
     let axes = bytes.u32()?;
     if axes == 0 || axes > MOST_AXES {
-        return Err(format!("has {axes} axes, expected 1 to {MOST_AXES}"));
+        return Err(format!("has {axes} axes, expected 1 to {MOST_AXES}").into());
     }
     let mut shape = Vec::with_capacity(axes as usize);
     for _ in 0..axes {
         let length = bytes.u64()?;
         let length = usize::try_from(length).map_err(|_| format!("has an axis of {length}"))?;
         if length == 0 {
-            return Err("has an axis of length 0".into());
+            return Err("has an axis of length 0".to_string().into());
         }
         shape.push(length);
     }
@@ -102,7 +119,8 @@ fn read_one(bytes: &mut Bytes<'_>, name: &str) -> Result<(GgufEntry, u64), Strin
         plain => (1, plain.bits() as usize / 8),
     };
     if !shape[0].is_multiple_of(block_len) {
-        return Err(format!("has rows of {} values, which are no whole blocks of {block_len}", shape[0]));
+        let problem = format!("has rows of {} values, which are no whole blocks of {block_len}", shape[0]);
+        return Err(problem.into());
     }
     let values = shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length));
     let length = values.and_then(|values| (values / block_len).checked_mul(block_bytes));
@@ -112,7 +130,7 @@ fn read_one(bytes: &mut Bytes<'_>, name: &str) -> Result<(GgufEntry, u64), Strin
     Ok((GgufEntry { name: name.into(), dtype, shape, part: 0, range: 0..length }, offset))
 }
 
-fn dtype(number: u32) -> Result<Dtype, String> {
+fn dtype(number: u32) -> Result<Dtype, Problem> {
     if let Some(format) = Format::from_ggml_type(number) {
         return Ok(match format {
             Format::F32 => Dtype::F32,
@@ -130,7 +148,10 @@ fn dtype(number: u32) -> Result<Dtype, String> {
         _ => {
             let found = UNSUPPORTED.iter().find(|row| row.0 == number).map_or("unknown", |row| row.1);
             let known: Vec<&str> = Format::all().map(Format::name).collect();
-            Err(format!("is of type {number} ({found}), which is not supported; supported: {}", known.join(", ")))
+            Err(Problem::Unsupported(format!(
+                "is of type {number} ({found}), which is not supported; supported: {}",
+                known.join(", ")
+            )))
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 
 /// Steps of iq4_nl and iq4_xs.
 const UNEVEN: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+/// The greatest exponent of mxfp4 whose values, up to 6 times as great, are within f32; 255 stands for NaN.
+pub(super) const GREATEST_EXPONENT: u8 = 252;
 /// Twice the values of fp4 (E2M1).
 const FP4: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 

@@ -73,11 +73,6 @@ impl Tokenizer {
         Tokenizer::new(path.clone(), inner, None, special_tokens(folder)?)
     }
 
-    /// A tokenizer of what the metadata of a GGUF file say.
-    ///
-    /// # Errors
-    /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
-    #[doc(hidden)]
     /// The tokenizer that the metadata of a GGUF file describe.
     ///
     /// # Errors
@@ -86,6 +81,11 @@ impl Tokenizer {
         Tokenizer::from_vocabulary(file.path(), Vocabulary::of(file)?)
     }
 
+    /// A tokenizer of what the metadata of a GGUF file say.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key that is missing, of a kind that is not supported, or contradicts another one.
+    #[doc(hidden)]
     pub fn from_vocabulary(path: &Path, vocabulary: Vocabulary<'_>) -> Result<Tokenizer> {
         let (inner, pieces, special_tokens) = Builder { path, vocabulary }.build()?;
         Tokenizer::new(path.into(), inner, pieces, special_tokens)

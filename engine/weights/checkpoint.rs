@@ -210,7 +210,9 @@ fn single_gguf(folder: &Path) -> Result<Option<PathBuf>> {
         Some(first) => {
             // The other parts of the same file do not count.
             let stem = name(&first).split("-00001-of-").next().unwrap_or_default().to_string();
-            let others = files.iter().filter(|path| !name(path).starts_with(&format!("{stem}-0")) && **path != first);
+            let part =
+                |name: &str| name.strip_prefix(&stem).is_some_and(|rest| rest.len() == "-00001-of-00002.gguf".len());
+            let others = files.iter().filter(|path| !part(&name(path)) && **path != first);
             if others.count() == 0 { Ok(Some(first)) } else { Err(several(folder, &files)) }
         }
         None if files.is_empty() => Ok(None),

@@ -276,6 +276,9 @@ impl Metadata {
     /// [`Error::Config`] if it is missing, no array of whole numbers, or one does not fit.
     pub fn i32s(&self, key: &str) -> Result<Vec<i32>> {
         let (kind, len, data) = self.array(key, "whole numbers")?;
+        if matches!(kind, Kind::String | Kind::Array | Kind::Bool | Kind::F32 | Kind::F64) {
+            return Err(self.mistyped_array(key, kind, "whole numbers"));
+        }
         let (mut bytes, mut all) = (Bytes::new(data), Vec::with_capacity(len));
         for index in 0..len {
             let value = match read_value(&mut bytes, kind) {

@@ -16,9 +16,10 @@ const MOST: RangeInclusive<usize> = 0..=u16::MAX as usize;
 /// All parts of the file, in order; one if it is whole.
 pub(super) fn open(path: &Path) -> Result<Vec<Part>> {
     let opened = Part::open(path)?;
-    let count = opened.metadata.optional_usize(COUNT, MOST)?.unwrap_or(1);
-    if count <= 1 {
-        return Ok(vec![opened]);
+    let count = opened.metadata.optional_usize(COUNT, 1..=*MOST.end())?.unwrap_or(1);
+    if count == 1 {
+        opened.metadata.optional_usize(NUMBER, ..1)?;
+        return counted(vec![opened]);
     }
     let number = opened.metadata.usize(NUMBER, 0..count)?;
     let ending = |number: usize| format!("-{:05}-of-{count:05}.gguf", number + 1);
@@ -48,11 +49,16 @@ pub(super) fn open(path: &Path) -> Result<Vec<Part>> {
         }
         parts.push(part);
     }
+    counted(parts)
+}
+
+/// The parts, if each that says how many tensors all of them hold is right.
+fn counted(parts: Vec<Part>) -> Result<Vec<Part>> {
     let found: usize = parts.iter().map(|part| part.entries.len()).sum();
-    match parts[0].metadata.optional_usize(TENSORS, ..)? {
-        Some(expected) if expected != found => {
-            Err(damaged(path, format!("its parts hold {found} tensors, expected {expected}")))
+    for part in &parts {
+        if let Some(expected) = part.metadata.optional_usize(TENSORS, ..)?.filter(|expected| *expected != found) {
+            return Err(damaged(&part.path, format!("its parts hold {found} tensors, expected {expected}")));
         }
-        _ => Ok(parts),
     }
+    Ok(parts)
 }

@@ -297,5 +297,5 @@ fn sliding_layers_of_gguf_files() {
     };
     assert_eq!(problem(Meta::Bools(vec![true; 5])), "has 5 values, but there are 6 blocks");
     assert_eq!(problem(Meta::I32s(vec![1; 6])), "is an array of whole numbers, expected one of truth values");
-    assert_eq!(problem(Meta::U32(0)), "is 0, which is out of range");
+    assert_eq!(problem(Meta::U32(0)), "is 0, expected 1 to 999");
 }

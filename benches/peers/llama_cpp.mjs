@@ -71,13 +71,15 @@ async function score() {
     // The first token and the last have nothing to foretell that counts.
     const scored = window.map((id, i) => {
       if (i === 0 || i + 1 === window.length) return id;
-      const logits = {filter: {tokens: [window[i + 1]], includeMax: true}};
-      return [id, {generateNext: {logits, totalLogitWeight: true, options: {temperature: 0}}}];
+      // Not includeMax: in 3.22.1 it adds the greatest only where the filter has let it in already.
+      const logits = {filter: {tokens: [window[i + 1]], includeTop: 1}};
+      return [id, {generateNext: {token: true, logits, totalLogitWeight: true, options: {temperature: 0}}}];
     });
     const outputs = await sequence.controlledEvaluate(scored);
     for (let i = 1; i + 1 < window.length; i++) {
-      const {logits, totalLogitWeight} = outputs[i].next;
-      const most = Math.max(...logits.values());
+      const {token, logits, totalLogitWeight} = outputs[i].next;
+      const most = logits.get(token);
+      if (most === undefined || !logits.has(window[i + 1])) throw new Error("llama.cpp gave not the logits asked for");
       nats += Math.log(totalLogitWeight) + most - logits.get(window[i + 1]);
       tokens++;
     }

@@ -82,6 +82,17 @@ hostile_strings! {
     hostile_strings_tekken "tekken"
 }
 
+/// Many pieces of one score compete: the longer left part wins, then the longer right part, then the first place.
+#[test]
+fn ties() {
+    let tokenizer = open_fixture("ties").0;
+    let recorded: Vec<(String, Vec<u32>)> = serde_json::from_value(recorded("ties.json")).unwrap();
+    assert_eq!(recorded.len(), 200);
+    for (string, ids) in recorded {
+        assert_eq!(tokenizer.encode_raw(&string).unwrap(), ids, "{string}");
+    }
+}
+
 /// By hand, for files too large to be kept here: `make.py FILE.gguf`, then with the two paths in the environment
 /// `PERCEPT_GGUF=FILE.gguf PERCEPT_EXPECTED=FILE.json cargo test --test text_gguf -- --ignored --nocapture`.
 #[test]
@@ -165,6 +176,28 @@ fn merges_win_over_scores() {
     assert_eq!(scored(&[0.0, 0.0, 0.0, 0.0, 0.0, -2.0, 0.0, -1.0]), [7, 4]);
     let merged = file().f32s("scores", &[0.0; 8]).texts("merges", &["▁ a", "a b"]).open().unwrap();
     assert_eq!(merged.encode("ab").unwrap(), [7, 4]);
+}
+
+/// A special token whose parts are tokens is still only letters where somebody typed it.
+#[test]
+fn special_tokens_never_merge() {
+    let tokens = ["<unk>", "<s>", "</s>", "<", "s", ">", "<s"];
+    let tokenizer = Gguf::llama().texts("tokens", &tokens).flag("add_space_prefix", false).open().unwrap();
+    assert_eq!(tokenizer.encode("<s>").unwrap(), [1]);
+    assert_eq!(tokenizer.encode_plain("<s>").unwrap(), [6, 5]);
+}
+
+/// English contractions are cut off in capitals too.
+#[test]
+fn contractions_in_capitals() {
+    let ids = |pre: &str| {
+        let file = Gguf::byte_level().text("pre", pre).texts("merges", &["L b"]);
+        file.texts("tokens", &["'", "L", "b", "Lb", "<|end|>"]).open().unwrap().encode("'LLb").unwrap()
+    };
+    assert_eq!(ids("qwen2"), [0, 1, 1, 2]);
+    assert_eq!(ids("qwen35"), [0, 1, 1, 2]);
+    assert_eq!(ids("llama-bpe"), [0, 1, 1, 2]);
+    assert_eq!(ids("gpt-2"), [0, 1, 3]);
 }
 
 /// Characters that no token has become bytes, or the unknown token once for a run of them.

@@ -6,6 +6,7 @@ use super::{Array, Bind, Binding, Gpu, Shader};
 use crate::error::{Error, Result};
 use bytemuck::Pod;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Workgroups along one axis of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,6 +363,22 @@ impl Plan {
             }
         }
         sum
+    }
+
+    /// How long each dispatch takes by itself, with submitting and waiting: where a replay's time goes.
+    ///
+    /// # Errors
+    /// As [`Gpu::check`].
+    pub fn time(&self, gpu: &Gpu, rows: u32) -> Result<Vec<(&'static str, Duration)>> {
+        let mut times = Vec::with_capacity(self.steps.len());
+        for (place, step) in self.steps.iter().enumerate() {
+            let Step::Dispatch { shader, .. } = step else { continue };
+            let started = Instant::now();
+            self.run_part(gpu, place..place + 1, rows)?;
+            gpu.wait("timing a plan")?;
+            times.push((shader.name, started.elapsed()));
+        }
+        Ok(times)
     }
 
     /// The shaders in the order of their dispatches.

@@ -12,17 +12,12 @@ use std::time::Instant;
 /// [`Error::Tokenizer`] if the tokenizer fails.
 pub fn raw_ids(model: &Model, text: &str) -> Result<Vec<u32>> {
     let mut ids = model.tokenizer().encode(text)?;
-    if let Some(bos) = bos(model)
+    if let Some(bos) = model.tokenizer().bos()
         && ids.first() != Some(&bos)
     {
         ids.insert(0, bos);
     }
     Ok(ids)
-}
-
-/// The id that begins a text.
-pub(super) fn bos(model: &Model) -> Option<u32> {
-    model.tokenizer().token_id(model.tokenizer().special_token("bos_token")?)
 }
 
 impl Session {

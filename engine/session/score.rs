@@ -2,7 +2,6 @@
 
 use super::Session;
 use super::prefill::Watch;
-use super::raw::bos;
 use crate::error::{Error, Result};
 use crate::models::{Model, Piece};
 
@@ -18,7 +17,7 @@ pub struct Window {
 /// Cuts the ids of a text into windows of `len` of them, the last one with what is left. One that holds nothing to score
 /// is left out.
 pub fn windows<'a>(model: &Model, ids: &'a [u32], len: usize) -> impl Iterator<Item = Window> + use<'a> {
-    cut(bos(model), ids, len)
+    cut(model.tokenizer().bos(), ids, len)
 }
 
 fn cut(bos: Option<u32>, ids: &[u32], len: usize) -> impl Iterator<Item = Window> + use<'_> {

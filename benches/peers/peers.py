@@ -42,7 +42,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./x peers", description="Speeds of percept and llama.cpp on one GGUF file.")
     parser.add_argument("model", type=Path, nargs="?", metavar="MODEL.gguf", help="Gemma 3 270M, fetched, if not given")
     parser.add_argument("--full", action="store_true",
-                        help="the same counts for all; without it, a peer on a software adapter gets 128 and 8 tokens")
+                        help="the same counts for all; without it, a peer on a software adapter gets 64 and 8 tokens")
     parser.add_argument("--prefill", type=at_least_two, default=512, metavar="N", help="tokens of the prompt (512)")
     parser.add_argument("--decode", type=at_least_two, default=64, metavar="N", help="tokens of the answer (64)")
     parser.add_argument("--windows", type=at_least_two, default=4, metavar="N",
@@ -195,7 +195,7 @@ def main():
     args.model = args.model.resolve()
     peers, ours, notes = [], [], []
     slow = not args.full and is_software(args)
-    short = (min(args.prefill, 128), min(args.decode, 8)) if slow else (args.prefill, args.decode)
+    short = (min(args.prefill, 64), min(args.decode, 8)) if slow else (args.prefill, args.decode)
     try:
         folder, vulkan = install(args.cache)
         attempt(peers, notes, lambda: llama(args, folder, "cpu", args.prefill, args.decode, True))

@@ -20,9 +20,9 @@ pub struct Answer {
 /// How far an answer equals the recorded one.
 #[derive(Debug)]
 pub struct Verdict {
-    /// Tokens equal until here.
+    /// How many tokens are equal before the first that is not.
     pub equal: usize,
-    /// And must be.
+    /// How many must be, up to the first near tie.
     pub due: usize,
     /// The worst distance of a logit; `NaN` if there are none to compare.
     pub worst: f64,

@@ -54,7 +54,7 @@ fn real() {
 }
 
 fn on_adapter(program: &Program, adapter: &str, recorded: &Recorded, fail: &mut dyn FnMut(String)) {
-    say(&format!("{:<40} {:>14} {:>11}\n", "prompt", "equal until", "logits off"));
+    say(&format!("{:<40} {:>14} {:>11}\n", "prompt", "equal (due)", "logits off"));
     for prompt in &recorded.prompts {
         let args = ["ask", "--raw", "--temperature", "0", "--repetition-penalty", "1", "--json", "--max-tokens"];
         let most = prompt.answer.ids.len().to_string();
@@ -85,7 +85,7 @@ fn row(text: &str, verdict: &Result<Verdict, String>) -> String {
     // Writing to a string does not fail.
     let _ = match verdict {
         Ok(it) => {
-            let until = format!("{} of {}", it.equal, it.due);
+            let until = format!("{} ({})", it.equal, it.due);
             let mark = if it.problems.is_empty() { "" } else { "  WRONG" };
             writeln!(row, "{until:>14} {:>11.4}{mark}", it.worst)
         }

@@ -136,7 +136,10 @@ fn entry(joined: &Joined, module: &naga::Module, subgroup: bool) -> String {
             let kind = match v.space {
                 naga::AddressSpace::Uniform if is_array => "Window",
                 naga::AddressSpace::Uniform => "Uniform",
-                naga::AddressSpace::Handle => "Texture",
+                naga::AddressSpace::Handle => match module.types[v.ty].inner {
+                    naga::TypeInner::Image { class: naga::ImageClass::Storage { .. }, .. } => "TextureWrite",
+                    _ => "Texture",
+                },
                 naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => "ReadWrite",
                 naga::AddressSpace::Storage { .. } => "Read",
                 _ => return None,

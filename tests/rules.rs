@@ -258,15 +258,21 @@ fn shaders_twins_and_tests_come_in_pairs() {
 
 // Heads of shaders.
 
-/// Name, read-write and place of each storage binding, as declared.
+/// Name and whether it is written, of each storage buffer and texture, as declared.
 fn bindings(shader: &File) -> Vec<(String, bool)> {
     let declared = shader.text.lines().filter(|line| line.starts_with("@group(0) @binding("));
-    let storage = declared.filter_map(|line| line.split_once("var<storage, "));
-    let parts = storage.filter_map(|(_, rest)| rest.split_once('>'));
-    parts.map(|(access, name)| (name.split(':').next().unwrap().trim().to_string(), access == "read_write")).collect()
+    let buffer = |line: &str| {
+        let (access, name) = line.split_once("var<storage, ")?.1.split_once('>')?;
+        Some((name.split(':').next()?.trim().to_string(), access == "read_write"))
+    };
+    let texture = |line: &str| {
+        let (name, kind) = line.split_once(" var ")?.1.split_once(": texture_")?;
+        Some((name.to_string(), kind.contains("write")))
+    };
+    declared.filter_map(|line| buffer(line).or_else(|| texture(line))).collect()
 }
 
-/// `// name: formula`, a line for each storage binding with its access at the end or at the end of a part of it
+/// `// name: formula`, a line for each storage buffer and texture with its access at the end or at the end of a part of it
 /// (`read`, `write`, `read and write`), `// grid`, `// needs`, in this order.
 fn head(shader: &File) -> Vec<String> {
     let head: Vec<&str> = shader.text.lines().map_while(|line| line.strip_prefix("//")).collect();

@@ -268,7 +268,10 @@ fn a_conversation_is_shorter_where_memory_is_short() {
     };
     let plenty = limit(1 << 30);
     assert_eq!(new(&plenty, None).unwrap(), 4096);
-    let model = limit(plenty.gpu().held_bytes() + 5_500_000);
+    // Room for what half of it needs, and a little.
+    let half = Session::new(&plenty, &SessionOptions { context: Some(2048), ..Default::default() }, &|_| {}).unwrap();
+    let model = limit(plenty.gpu().held_bytes() + 100_000);
+    drop(half);
     assert_eq!(new(&model, None).unwrap(), 2048);
     let error = new(&model, Some(4096)).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "what was asked for is not changed: {error}");

@@ -1,5 +1,6 @@
 //! Shaders as the build embeds them, compiled on demand, in parallel, and kept on disk where the backend can.
 
+use super::words::TEXTURE;
 use super::{AdapterSummary, Gpu, one_line};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ pub enum Binding {
     ReadWrite(&'static str),
     /// A texture that is read.
     Texture(&'static str),
+    /// A texture that is written.
+    TextureWrite(&'static str),
     /// A window of a buffer, bound as a uniform: see [`PlanBuilder::dispatch_windows`](super::PlanBuilder).
     Window(&'static str),
 }
@@ -215,6 +218,11 @@ fn layout_entry(binding: u32, kind: &Binding, windows: bool) -> wgpu::BindGroupL
         Binding::Window(_) => buffer(wgpu::BufferBindingType::Uniform, true),
         Binding::Read(_) => buffer(wgpu::BufferBindingType::Storage { read_only: true }, false),
         Binding::ReadWrite(_) => buffer(wgpu::BufferBindingType::Storage { read_only: false }, false),
+        Binding::TextureWrite(_) => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format: TEXTURE,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        },
         Binding::Texture(_) => wgpu::BindingType::Texture {
             sample_type: wgpu::TextureSampleType::Uint,
             view_dimension: wgpu::TextureViewDimension::D2,

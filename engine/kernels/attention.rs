@@ -6,10 +6,8 @@
 //! values in reach, once for four queries. Shaders: `shaders/attention.wgsl`, `shaders/attention_merge.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
-use super::{
-    norm_rope::{Heads, Values},
-    stride,
-};
+use super::norm_rope::{Heads, Values};
+use super::{attention_wide, stride};
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::shaders;
@@ -219,23 +217,23 @@ pub fn cases() -> Vec<Case> {
     let everything = Reach { window: None, sees_ends: false };
     let window = |window| Reach { window: Some(window), sees_ends: false };
     vec![
-        case(Size::Odd, heads(5, 1, 38), everything, 3, 300),
-        case(Size::Odd, heads(6, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
-        case(Size::Odd, heads(6, 2, 38), everything, 1, 600),
-        case(Size::Real, heads(16, 8, 256), window(1024), 1, 2047),
-        case(Size::Real, heads(16, 8, 512), everything, 1, 511),
-        case(Size::Real, heads(16, 8, 512), everything, 1, 2047),
-        case(Size::Real, heads(16, 8, 256), window(1024), 16, 1008),
-        case(Size::Large, heads(16, 8, 256), window(1024), 256, 768),
+        case("attention", Size::Odd, heads(5, 1, 38), everything, 3, 300),
+        case("attention", Size::Odd, heads(6, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
+        case("attention", Size::Odd, heads(6, 2, 38), everything, 1, 600),
+        case("attention", Size::Real, heads(16, 8, 256), window(1024), 1, 2047),
+        case("attention", Size::Real, heads(16, 8, 512), everything, 1, 511),
+        case("attention", Size::Real, heads(16, 8, 512), everything, 1, 2047),
+        case("attention", Size::Real, heads(16, 8, 256), window(1024), 16, 1008),
+        case("attention", Size::Large, heads(16, 8, 256), window(1024), 256, 768),
     ]
 }
 
 /// `rows` rows after `position` positions; one row as a decode step has it, in parts and merged.
-fn case(size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) -> Case {
+pub(super) fn case(kernel: &'static str, size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) -> Case {
     let Heads { num_heads, num_kv_heads: kv, head_dim: dim, .. } = heads;
     let limit = reach.window.map_or(String::new(), |w| format!(", window {w}"));
     let shape = format!("{num_heads}/{kv} heads of {dim}, {rows} at {position}{limit}");
-    Case::new("attention", size, shape, move |gpu| {
+    Case::new(kernel, size, shape, move |gpu| {
         let slots = position + rows;
         let queries = noise(1, rows * num_heads * dim);
         // Scores of the same size whatever the head.
@@ -262,6 +260,7 @@ fn case(size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) ->
         // Keys and values in reach of any row once; a score and a share of the sum for each row and position.
         let bytes = 2 * (seen(rows - 1).end - seen(0).start) * kv * dim * 4;
         let flops = (0..rows).map(|row| seen(row).len()).sum::<usize>() * num_heads * dim * 4;
+        let scratch = attention_wide::Scratch::new(gpu, &[(heads, slots)], rows)?;
         let prepared = Prepared::new(rows, outputs, move |plan, _| {
             let arrays = Arrays {
                 q: &q,
@@ -272,8 +271,11 @@ fn case(size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) ->
                 partial: &partial,
                 out: &out,
             };
-            match rows {
-                1 => record_split(plan, &heads, reach, slots, &arrays),
+            match (rows, &scratch) {
+                (_, Some(scratch)) if kernel == "attention_wide" => {
+                    attention_wide::record(plan, &heads, reach, slots, rows, &arrays, scratch)
+                }
+                (1, _) => record_split(plan, &heads, reach, slots, &arrays),
                 _ => record(plan, &heads, reach, slots, rows, &arrays),
             }
         });

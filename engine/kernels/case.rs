@@ -239,7 +239,10 @@ pub fn spread(values: &[f32], width: usize) -> Vec<f32> {
 /// # Errors
 /// As [`Gpu::array`].
 pub fn upload(gpu: &Gpu, name: &str, values: &[f32], width: usize) -> Result<Array<f32>> {
-    gpu.array_of(name, &spread(values, width))
+    let values = spread(values, width);
+    let array = gpu.rows(name, values.len())?;
+    gpu.write(&array, 0, &values);
+    Ok(array)
 }
 
 /// `values` as `format` holds them.

@@ -2,6 +2,7 @@
 
 pub mod add_norm;
 pub mod attention;
+pub mod attention_wide;
 pub mod case;
 pub mod gate;
 pub mod gather;
@@ -103,6 +104,7 @@ pub fn cases() -> Vec<Case> {
     [
         add_norm::cases(),
         attention::cases(),
+        attention_wide::cases(),
         gate::cases(),
         gather::cases(),
         gather_blocks::cases(),

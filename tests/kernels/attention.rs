@@ -1,5 +1,5 @@
 use crate::support::*;
-use percept::gpu::Gpu;
+use percept::gpu::{Gpu, PlanBuilder};
 use percept::kernels::attention::{Arrays, MOST_HEAD_DIM, Reach, partial_len, record, record_split, reference};
 use percept::kernels::norm_rope::{Heads, Values};
 use percept::kernels::stride;
@@ -14,20 +14,29 @@ fn reference_by_hand() {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Shape {
-    kv: usize,
-    group: usize,
-    dim: usize,
-    rows: usize,
-    position: usize,
-    window: Option<usize>,
+pub struct Shape {
+    pub kv: usize,
+    pub group: usize,
+    pub dim: usize,
+    pub rows: usize,
+    pub position: usize,
+    pub window: Option<usize>,
     /// Rows from the first on that see each other both ways.
-    block: usize,
-    spare_slots: usize,
-    seed: u64,
+    pub block: usize,
+    pub spare_slots: usize,
+    pub seed: u64,
 }
 
 fn check(gpu: &Gpu, shape: &Shape) {
+    check_with(gpu, shape, record);
+}
+
+/// The same with another way to record a shape's rows.
+pub fn check_with(
+    gpu: &Gpu,
+    shape: &Shape,
+    record: impl Fn(&mut PlanBuilder<'_>, &Heads, Reach, usize, usize, &Arrays<'_>) -> percept::Result<()>,
+) {
     let Shape { kv, group, dim, rows: row_count, position, window, block, spare_slots, seed } = *shape;
     let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: dim, values: Values::Normed };
     let (padded, end) = (stride(dim), position + row_count);

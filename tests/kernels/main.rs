@@ -2,6 +2,7 @@
 
 mod add_norm;
 mod attention;
+mod attention_wide;
 mod cases;
 mod gate;
 mod gather;

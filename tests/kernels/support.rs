@@ -63,7 +63,10 @@ pub fn noise(seed: u64, len: usize) -> Vec<f32> {
 
 /// Rows of `width` values on the GPU, `stride` apart, zeros between.
 pub fn rows(gpu: &Gpu, name: &str, values: &[f32], width: usize, stride: usize) -> Array<f32> {
-    gpu.array_of(name, &spread(values, width, stride)).unwrap()
+    let values = spread(values, width, stride);
+    let array = gpu.rows(name, values.len()).unwrap();
+    gpu.write(&array, 0, &values);
+    array
 }
 
 /// The same rows `stride` apart with zeros between.

@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::norm_rope::{Values, frequencies};
 use crate::kernels::{
-    Matrix, Variant, add_norm, attention, gate, gather, layer_norm, matmul, matvec, norm_rope, patch_position,
-    rms_norm, sample, scatter, softcap, stride, take_row,
+    Matrix, Variant, add_norm, attention, attention_wide, gate, gather, layer_norm, matmul, matvec, norm_rope,
+    patch_position, rms_norm, sample, scatter, softcap, stride, take_row,
 };
 use crate::models::Runtime;
 use crate::models::runtime::{Angles, Inputs, Plans};
@@ -196,6 +196,8 @@ struct States {
     q: [Array<f32>; 2],
     attended: [Array<f32>; 2],
     partial: Array<f32>,
+    /// For attention on software adapters.
+    wide: Option<attention_wide::Scratch>,
     gate_up: Array<f32>,
     activated: Array<f32>,
     /// One row, for the head.
@@ -254,8 +256,8 @@ pub fn runtime(
         chunk_rows,
         inputs: inputs(config, gpu, chunk_rows)?,
         angles,
+        states: states(config, gpu, chunk_rows, &caches)?,
         caches,
-        states: states(config, gpu, chunk_rows)?,
     };
     let plans = recorder.plans(progress)?;
     Ok(Runtime::new(recorder.inputs, plans, recorder.angles.into(), context, chunk_rows, ring, config.sliding_window))
@@ -290,7 +292,8 @@ fn inputs(config: &Config, gpu: &Gpu, rows: usize) -> Result<Inputs> {
     })
 }
 
-fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
+fn states(config: &Config, gpu: &Gpu, rows: usize, caches: &[Cache]) -> Result<States> {
+    let places: Vec<_> = config.layers.iter().zip(caches).map(|(layer, cache)| (layer.heads, cache.slots)).collect();
     let rows_of = |name, width: usize| gpu.rows::<f32>(name, rows * stride(width));
     let greatest = |kind, width: &dyn Fn(&Layer) -> usize| {
         config.layers.iter().filter(|l| l.kind == kind).map(width).max().unwrap_or(4)
@@ -311,6 +314,10 @@ fn states(config: &Config, gpu: &Gpu, rows: usize) -> Result<States> {
         q: by_kind("q", &|l| l.heads.num_heads * stride(l.heads.head_dim))?,
         attended: by_kind("attended", &|l| l.heads.num_heads * l.heads.head_dim)?,
         partial: gpu.array("partial", most(&|l| attention::partial_len(&l.heads)))?,
+        wide: match Variant::best(gpu).wide {
+            true => attention_wide::Scratch::new(gpu, &places, rows)?,
+            false => None,
+        },
         gate_up: rows_of("gate_up", 2 * config.intermediate_size)?,
         activated: rows_of("activated", config.intermediate_size)?,
         row: gpu.rows("row", stride(config.hidden_size))?,
@@ -451,7 +458,12 @@ impl Recorder<'_> {
         };
         let reach = self.config.reach(*kind);
         match rows {
-            Rows::Chunk => attention::record(plan, heads, reach, cache.slots, self.chunk_rows, &arrays)?,
+            Rows::Chunk => match &self.states.wide {
+                Some(scratch) if attention_wide::fits(heads) => {
+                    attention_wide::record(plan, heads, reach, cache.slots, self.chunk_rows, &arrays, scratch)?;
+                }
+                _ => attention::record(plan, heads, reach, cache.slots, self.chunk_rows, &arrays)?,
+            },
             Rows::One => attention::record_split(plan, heads, reach, cache.slots, &arrays)?,
         }
         self.project(plan, rows, &weights.o_proj, attended, y)

@@ -1,0 +1,18 @@
+// Which positions a row sees, and which one a slot of the cache holds after `end` positions were written.
+struct Seen { first: u32, end: u32 }
+
+fn seen_by(row: u32, window: u32, sees_ends: u32) -> Seen {
+    let position = step[0] + row;
+    var first = 0u;
+    if window > 0u && position + 1u > window { first = position + 1u - window; }
+    var last = position;
+    if sees_ends == 1u { last = max(last, ends[row]); }
+    return Seen(first, last + 1u);
+}
+
+// The latest position of a slot, greater than any other if the slot was never written.
+fn position_in(slot: u32, slots: u32, end: u32) -> u32 {
+    if end <= slots { return select(0xffffffffu, slot, slot < end); }
+    let newest = (end - 1u) % slots;
+    return end - 1u - select(newest + slots - slot, newest - slot, slot <= newest);
+}

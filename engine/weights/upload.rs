@@ -59,6 +59,28 @@ impl<'a> Upload<'a> {
         tensor.to_f32()
     }
 
+    /// A number that may be infinite, but is one: a bound of a clipped projection.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if it is not there, [`Error::NotFinite`] if it is NaN.
+    pub fn bound(&self, name: &str) -> Result<f32> {
+        let tensor = self.tensor(name)?;
+        self.count(tensor.data.len() as u64)?;
+        match tensor.to_f32()?.first() {
+            Some(value) if !value.is_nan() => Ok(*value),
+            Some(_) => Err(Error::NotFinite {
+                path: tensor.file.into(),
+                tensor: name.into(),
+                index: 0,
+                found: "NaN",
+            }),
+            None => Err(Error::Tensors {
+                path: self.checkpoint.folder().into(),
+                problem: format!("tensor {name} is empty, expected a number"),
+            }),
+        }
+    }
+
     /// The rows of the named matrices, one below another, in the format of the file (f32 if they differ in it).
     ///
     /// # Errors

@@ -1,0 +1,3 @@
+//! Gemma 4 with encoders (E2B, E4B).
+
+pub mod sound;

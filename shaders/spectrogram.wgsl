@@ -2,7 +2,7 @@
 //   samples  [in_ring, in_stride] f32, row p since the beginning at p % in_ring: samples from p * row_samples on   read
 //   span     [0] the first row, [1] rows, [2] samples known                                                        read
 //   window   [frame_length] f32                                                                                    read
-//   roots    [fft_length] of (|cos|, |sin|) of 2 pi k / fft_length, in units of 2^-32                              read
+//   roots    [fft_length] of (|cos|, |sin|) of 2 pi k / fft_length in units of 2^-64, each as (high, low)           read
 //   bands    [mels] of (first bin, bins, place of the filter's first weight, 0)                                    read
 //   weights  [.., 2 * mels] f32: all filters, then mean and deviation of each band                                 read
 //   y        [out_ring, out_stride] f32, mels of frame i at i % out_ring set                                       write
@@ -26,7 +26,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> samples: array<f32>;
 @group(0) @binding(2) var<storage, read> span: array<u32>;
 @group(0) @binding(3) var<storage, read> window: array<f32>;
-@group(0) @binding(4) var<storage, read> roots: array<vec2u>;
+@group(0) @binding(4) var<storage, read> roots: array<vec4u>;
 @group(0) @binding(5) var<storage, read> bands: array<vec4u>;
 @group(0) @binding(6) var<storage, read> weights: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
@@ -61,10 +61,12 @@ fn negated_if(a: vec2u, condition: bool) -> vec2u { return select(a, negated(a),
 
 fn is_negative(a: vec2u) -> bool { return (a.x >> 31u) == 1u; }
 
-// a * fraction / 2^32, negated where asked for.
-fn part(a: vec2u, fraction: u32, negate: bool) -> vec2u {
+// a * fraction / 2^64, negated where asked for.
+fn part(a: vec2u, fraction: vec2u, negate: bool) -> vec2u {
     let negative = is_negative(a);
-    return negated_if(scaled(negated_if(a, negative), fraction), negative != negate);
+    let positive = negated_if(a, negative);
+    let product = plus(scaled(positive, fraction.x), vec2u(0u, times(positive.x, fraction.y).x));
+    return negated_if(product, negative != negate);
 }
 
 // value * power as an integer; |value| * power < 2^31 in units of 2^32
@@ -92,8 +94,8 @@ fn turned(v: vec4u, k: u32) -> vec4u {
     let left = 4u * k > length && 4u * k < 3u * length;
     let below = 2u * k > length;
     return vec4u(
-        plus(part(v.xy, root.x, left), part(v.zw, root.y, below)),
-        plus(part(v.zw, root.x, left), part(v.xy, root.y, !below)),
+        plus(part(v.xy, root.xy, left), part(v.zw, root.zw, below)),
+        plus(part(v.zw, root.xy, left), part(v.xy, root.zw, !below)),
     );
 }
 

@@ -143,9 +143,5 @@ pub fn cases() -> Vec<Case> {
             }))
         })
     };
-    vec![
-        case(Size::Odd, 3, 129, Some(1e-6)),
-        case(Size::Odd, 2, 71, None),
-        case(Size::Real, 128, 1024, Some(1e-6)),
-    ]
+    vec![case(Size::Odd, 3, 129, Some(1e-6)), case(Size::Odd, 2, 71, None), case(Size::Real, 128, 1024, Some(1e-6))]
 }

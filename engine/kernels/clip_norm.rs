@@ -60,12 +60,8 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let all = most_rows * stride(hidden_size);
-    let binds = [
-        x.bind("x", all)?,
-        bias.bind("bias", hidden_size)?,
-        weight.bind("weight", hidden_size)?,
-        y.bind("y", all)?,
-    ];
+    let binds =
+        [x.bind("x", all)?, bias.bind("bias", hidden_size)?, weight.bind("weight", hidden_size)?, y.bind("y", all)?];
     let params = Params {
         hidden_size: hidden_size as u32,
         stride: stride(hidden_size) as u32,
@@ -107,9 +103,7 @@ pub fn cases() -> Vec<Case> {
             let (bias, weight) = (gpu.array_of("bias", &b)?, gpu.array_of("weight", &w)?);
             let y = gpu.array("y", rows * stride(width))?;
             let outputs = vec![Output::rows(&y, width, 2e-6, move || reference(&values, &b, &w, norm))];
-            Ok(Prepared::new(rows, outputs, move |plan, _| {
-                record(plan, width, norm, rows, &x, &bias, &weight, &y)
-            }))
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, norm, rows, &x, &bias, &weight, &y)))
         })
     };
     vec![case(Size::Odd, 3, 129), case(Size::Real, 128, 1024)]

@@ -145,8 +145,11 @@ pub fn record(plan: &mut PlanBuilder<'_>, shape: Shape, norm: Norm, arrays: &Arr
         high: norm.bounds.high,
     };
     let (size, taps) = (hidden_size as u64, kernel_size as u64);
-    let cost =
-        Cost { fixed_bytes: size * (taps + 1) * 4, row_bytes: size * (taps + 1) * 4, row_flops: size * (2 * taps + 15) };
+    let cost = Cost {
+        fixed_bytes: size * (taps + 1) * 4,
+        row_bytes: size * (taps + 1) * 4,
+        row_flops: size * (2 * taps + 15),
+    };
     let grid = [Extent::ROWS, 1.into(), 1.into()];
     plan.dispatch(&shaders::LIGHT_CONV, &[("WG", 128)], &params, &binds, grid, cost)
 }

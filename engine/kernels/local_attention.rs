@@ -127,11 +127,8 @@ pub fn record(plan: &mut PlanBuilder<'_>, shape: &Shape, most_rows: usize, array
         pad1: 0,
     };
     let (values, keys) = (width as u64, window as u64);
-    let cost = Cost {
-        fixed_bytes: values * keys * 4,
-        row_bytes: values * (2 * keys + 2) * 4,
-        row_flops: values * keys * 5,
-    };
+    let cost =
+        Cost { fixed_bytes: values * keys * 4, row_bytes: values * (2 * keys + 2) * 4, row_flops: values * keys * 5 };
     // Few lengths, so that few pipelines are compiled.
     let room = |size: usize| size.next_multiple_of(64) as u32;
     let overrides = [("WG", 32), ("QUERY", room(head_dim)), ("WINDOW", room(window))];
@@ -151,9 +148,8 @@ pub fn reference(shape: &Shape, q: &[f32], scale: &[f32], k: &[f32], v: &[f32], 
                 .collect();
             let cap = f64::from(shape.cap);
             let score = |d: usize| {
-                let key = |i: usize| {
-                    f64::from(k[(row - d) * width + first + i]) + f64::from(relative[d * width + first + i])
-                };
+                let key =
+                    |i: usize| f64::from(k[(row - d) * width + first + i]) + f64::from(relative[d * width + first + i]);
                 let dot: f64 = query.iter().enumerate().map(|(i, q)| q * key(i)).sum();
                 (cap * (dot / cap).tanh()).exp()
             };
@@ -196,8 +192,7 @@ pub fn cases() -> Vec<Case> {
             let expected = move || reference(&shape, &q0, &s, &k0, &v0, &r);
             let outputs = vec![Output::rows(&out, width, 5e-6, expected)];
             Ok(Prepared::new(rows, outputs, move |plan, _| {
-                let arrays =
-                    Arrays { q: &q, scale: &scale, k: &k, v: &v, relative: &relative, span: &span, out: &out };
+                let arrays = Arrays { q: &q, scale: &scale, k: &k, v: &v, relative: &relative, span: &span, out: &out };
                 record(plan, &shape, rows, &arrays)
             }))
         })

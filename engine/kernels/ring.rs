@@ -95,9 +95,7 @@ pub fn cases() -> Vec<Case> {
             let before = old.clone();
             let expected = move || reference(&values, width, first, bounds, old.clone());
             let outputs = vec![Output::in_place(&y, width, 0.0, move |i| before[i], expected)];
-            Ok(Prepared::new(rows, outputs, move |plan, _| {
-                record(plan, width, ring, bounds, rows, &x, &span, &y)
-            }))
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, ring, bounds, rows, &x, &span, &y)))
         })
     };
     vec![case(Size::Odd, 5, 71, 7, 11), case(Size::Real, 128, 1024, 140, 1000)]

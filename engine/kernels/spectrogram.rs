@@ -152,7 +152,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Tables {
     window: Array<f32>,
-    roots: Array<[u32; 2]>,
+    roots: Array<[u32; 4]>,
     bands: Array<[u32; 4]>,
     weights: Array<f32>,
     norms: usize,
@@ -173,10 +173,14 @@ impl Tables {
             );
             return Err(Error::Argument { name: "fft_length", problem });
         }
-        // Parts of 2^32; those of a quarter turn, which would be 1, are never looked up.
-        let part = |value: f64| (value.abs() * 2f64.powi(32)).round().min(f64::from(u32::MAX)) as u32;
-        let root = |k: usize| [(TAU * k as f64 / length as f64).cos(), (TAU * k as f64 / length as f64).sin()].map(part);
-        let roots: Vec<[u32; 2]> = (0..length).map(root).collect();
+        // Parts of 2^64; a whole turn of a quarter, which would be 1, is never looked up.
+        let part = |value: f64| (value.abs() * 2f64.powi(64)) as u64;
+        let root = |k: usize| {
+            let angle = TAU * k as f64 / length as f64;
+            let (cos, sin) = (part(angle.cos()), part(angle.sin()));
+            [(cos >> 32) as u32, cos as u32, (sin >> 32) as u32, sin as u32]
+        };
+        let roots: Vec<[u32; 4]> = (0..length).map(root).collect();
         let (mut bands, mut weights) = (Vec::new(), Vec::new());
         for (first, filter) in settings.filters() {
             bands.push([first as u32, filter.len() as u32, weights.len() as u32, 0]);

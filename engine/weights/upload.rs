@@ -68,12 +68,7 @@ impl<'a> Upload<'a> {
         self.count(tensor.data.len() as u64)?;
         match tensor.to_f32()?.first() {
             Some(value) if !value.is_nan() => Ok(*value),
-            Some(_) => Err(Error::NotFinite {
-                path: tensor.file.into(),
-                tensor: name.into(),
-                index: 0,
-                found: "NaN",
-            }),
+            Some(_) => Err(Error::NotFinite { path: tensor.file.into(), tensor: name.into(), index: 0, found: "NaN" }),
             None => Err(Error::Tensors {
                 path: self.checkpoint.folder().into(),
                 problem: format!("tensor {name} is empty, expected a number"),

@@ -263,7 +263,8 @@ fn read_spectrogram(section: Option<&Fields>) -> Result<Settings> {
     let overdrive = usize::from(fields.optional_bool("fft_overdrive")?.unwrap_or(false));
     let fft_length = frame_length.next_power_of_two() << overdrive;
     if fft_length > MOST_FFT_LENGTH {
-        let problem = format!("is {frame_length}, which asks for a transform of {fft_length}, at most {MOST_FFT_LENGTH}");
+        let problem =
+            format!("is {frame_length}, which asks for a transform of {fft_length}, at most {MOST_FFT_LENGTH}");
         return Err(fields.error("frame_length", problem));
     }
     if let Some(other) = fields.optional_usize("fft_length", ..)?.filter(|other| *other != fft_length) {

@@ -80,7 +80,10 @@ impl SoundEncoder {
     pub fn new(gpu: &Gpu, config: &SoundConfig, most_rows: usize) -> Result<SoundEncoder> {
         let most = MOST_FRAMES / config.spectrogram.row_frames;
         if !(1..=most).contains(&most_rows) {
-            return Err(Error::Argument { name: "rows of sound", problem: format!("are {most_rows}, expected 1 to {most}") });
+            return Err(Error::Argument {
+                name: "rows of sound",
+                problem: format!("are {most_rows}, expected 1 to {most}"),
+            });
         }
         let tile = most_rows.next_multiple_of(matmul::TILE_ROWS);
         let rows = |name, width: usize| gpu.rows::<f32>(name, tile * stride(width));
@@ -298,10 +301,8 @@ impl Recorder<'_> {
 
         self.attention(plan, index, layer, x)?;
         self.project(plan, &layer.post.weight, &states.attended, y)?;
-        let next_norm = (
-            Norm { eps: config.eps, limit: f32::MAX, bounds: layer.linear_start.input },
-            &layer.conv_pre_norm,
-        );
+        let next_norm =
+            (Norm { eps: config.eps, limit: f32::MAX, bounds: layer.linear_start.input }, &layer.conv_pre_norm);
         self.add(plan, &layer.post, true, &layer.post_attention_norm, next_norm, x, h)?;
 
         self.light_conv(plan, index, layer)?;
@@ -327,13 +328,7 @@ impl Recorder<'_> {
     }
 
     /// `h` to `attended` through the layer's rings; `h` is made anew from `x` where projections want other bounds.
-    fn attention(
-        &self,
-        plan: &mut PlanBuilder<'_>,
-        index: usize,
-        layer: &LayerWeights,
-        x: &Array<f32>,
-    ) -> Result<()> {
+    fn attention(&self, plan: &mut PlanBuilder<'_>, index: usize, layer: &LayerWeights, x: &Array<f32>) -> Result<()> {
         let (config, states, rings) = (self.config, self.states, &self.encoder.layers[index]);
         let span = &self.encoder.span;
         let mut bounds = layer.qkv[0].input;
@@ -382,8 +377,7 @@ impl Recorder<'_> {
         };
         self.project(plan, &layer.linear_start.weight, h, halves)?;
         light_conv::record_glu(plan, shape, layer.linear_start.output, halves, span, gated)?;
-        let norm =
-            Norm { eps: config.eps, limit: config.gradient_clipping, bounds: layer.linear_end.input };
+        let norm = Norm { eps: config.eps, limit: config.gradient_clipping, bounds: layer.linear_end.input };
         let arrays = light_conv::Arrays { g: gated, span, taps: &layer.taps, weight: &layer.conv_norm, y: h };
         light_conv::record(plan, shape, norm, &arrays)?;
         self.project(plan, &layer.linear_end.weight, h, y)

@@ -51,13 +51,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
     var greatest = scores[0];
     for (var d = 1u; d < count; d++) { greatest = max(greatest, scores[d]); }
+    workgroupBarrier();
+    for (var d = lane; d < count; d += WG) { scores[d] = exp(scores[d] - greatest); }
+    workgroupBarrier();
     var total = 0.0;
-    for (var d = 0u; d < count; d++) { total += exp(scores[d] - greatest); }
+    for (var d = 0u; d < count; d++) { total += scores[d]; }
     for (var i = lane; i < params.head_dim; i += WG) {
         var sum = 0.0;
-        for (var d = 0u; d < count; d++) {
-            sum += exp(scores[d] - greatest) * v[(place - d) % params.ring * params.stride + head + i];
-        }
+        for (var d = 0u; d < count; d++) { sum += scores[d] * v[(place - d) % params.ring * params.stride + head + i]; }
         out[row + i] = min(max(sum / total, params.low), params.high);
     }
 }

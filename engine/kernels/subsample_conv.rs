@@ -38,9 +38,12 @@ pub struct Params {
     pub lead: u32,
     /// Of the norm.
     pub eps: f32,
-    /// Zero.
-    pub pad: u32,
+    /// Columns of a row that is written.
+    pub out_size: u32,
 }
+
+/// Columns of a workgroup.
+const COLUMNS: usize = 4;
 
 /// Sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,7 +90,7 @@ pub struct Arrays<'a> {
     pub x: &'a Array<f32>,
     /// First token, tokens, samples known.
     pub span: &'a Array<u32>,
-    /// `[3, 3, in_channels, out_channels]`: rows, columns.
+    /// `[3, 3, in_channels, stride(out_channels)]`: rows, columns; zero behind the channels.
     pub weight: &'a Array<f32>,
     /// `[out_channels]` weight of the norm.
     pub norm: &'a Array<f32>,
@@ -107,10 +110,11 @@ pub fn record(plan: &mut PlanBuilder<'_>, shape: &Shape, most_tokens: usize, arr
     let places = shape.out_ring.unwrap_or(rows);
     fits("subsample_conv", places, rows)?;
     let weights = 9 * shape.in_channels * shape.out_channels;
+    let laid = 9 * shape.in_channels * stride(shape.out_channels);
     let binds = [
         arrays.x.bind("x", shape.in_ring * stride(shape.in_width()))?,
         arrays.span.bind("span", 3)?,
-        arrays.weight.bind("weight", weights)?,
+        arrays.weight.bind("weight", laid)?,
         arrays.norm.bind("norm", shape.out_channels)?,
         arrays.y.bind("y", places * stride(shape.out_width()))?,
     ];
@@ -126,7 +130,7 @@ pub fn record(plan: &mut PlanBuilder<'_>, shape: &Shape, most_tokens: usize, arr
         row_samples: shape.row_samples as u32,
         lead: shape.lead as u32,
         eps: shape.eps,
-        pad: 0,
+        out_size: shape.out_size() as u32,
     };
     let cost = Cost {
         fixed_bytes: weights as u64 * 4,
@@ -134,12 +138,12 @@ pub fn record(plan: &mut PlanBuilder<'_>, shape: &Shape, most_tokens: usize, arr
         row_flops: (shape.rows_of_token * shape.out_size() * 2 * weights) as u64,
     };
     let down = Extent::Rows { times: shape.rows_of_token as u32, tile: 1 };
-    let grid = [down, (shape.out_size() as u32).into(), 1.into()];
-    plan.dispatch(&shaders::SUBSAMPLE_CONV, &[("WG", 64)], &params, &binds, grid, cost)
+    let grid = [down, (shape.out_size().div_ceil(COLUMNS) as u32).into(), 1.into()];
+    plan.dispatch(&shaders::SUBSAMPLE_CONV, &[("WG", 32)], &params, &binds, grid, cost)
 }
 
 /// The same on the CPU in f64: `x` holds all rows since the beginning, without gaps; the result half as many, those that
-/// `known` samples do not reach zero.
+/// `known` samples do not reach zero. `weight` is without gaps.
 pub fn reference(shape: &Shape, x: &[f32], weight: &[f32], norm: &[f32], known: usize) -> Vec<f32> {
     let (rows, width) = (x.len() / shape.in_width(), shape.in_width());
     let at = |t: usize, f: usize, i: usize| {
@@ -195,7 +199,7 @@ pub fn cases() -> Vec<Case> {
             ring.resize(shape.in_ring * shape.in_width(), f32::NAN);
             let x = upload(gpu, "x", &ring, shape.in_width())?;
             let span = gpu.array_of("span", &[0, tokens as u32, known as u32])?;
-            let (weight, norm) = (gpu.array_of("weight", &w)?, gpu.array_of("norm", &n)?);
+            let (weight, norm) = (upload(gpu, "weight", &w, out_channels)?, gpu.array_of("norm", &n)?);
             let y = gpu.array("y", rows * stride(shape.out_width()))?;
             let expected = move || reference(&shape, &values, &w, &n, known);
             let outputs = vec![Output::rows(&y, shape.out_width(), 5e-6, expected)];

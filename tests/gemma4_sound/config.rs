@@ -81,7 +81,7 @@ fn bad_values_of_the_encoder() {
         ("use_clipped_linears", json!("yes"), "is \"yes\", expected true or false"),
         ("rms_norm_eps", json!(-1e-6), "is -0.000001, expected above 0"),
         ("gradient_clipping", json!(0.0), "is 0, expected above 0"),
-        ("gradient_clipping", json!(1e300), "is 1e300, expected a number within f32"),
+        ("gradient_clipping", json!(1e300), "is 1e+300, expected a number within f32"),
         ("residual_weight", json!([0.5]), "is an array of 1, expected a number"),
         ("output_proj_dims", json!(0), "is 0, expected 1 to 131071"),
     ] {

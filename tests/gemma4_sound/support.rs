@@ -13,15 +13,18 @@ use std::sync::{Arc, OnceLock};
 /// Every adapter of the machine, opened once.
 pub fn gpus() -> &'static [Arc<Gpu>] {
     static GPUS: OnceLock<Vec<Arc<Gpu>>> = OnceLock::new();
-    GPUS.get_or_init(|| {
-        let open = |index| {
-            let adapter = AdapterChoice::Index(index);
-            Gpu::open(&GpuOptions { adapter, ..Default::default() }).unwrap()
-        };
-        let all: Vec<_> = adapters().iter().map(|a| open(a.index)).collect();
-        assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
-        all
-    })
+    GPUS.get_or_init(open_gpus)
+}
+
+/// The same opened for a test alone, whose accounts no other test changes.
+pub fn open_gpus() -> Vec<Arc<Gpu>> {
+    let open = |index| {
+        let adapter = AdapterChoice::Index(index);
+        Gpu::open(&GpuOptions { adapter, ..Default::default() }).unwrap()
+    };
+    let all: Vec<_> = adapters().iter().map(|a| open(a.index)).collect();
+    assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
+    all
 }
 
 /// The fixture of every day, and those of `PERCEPT_FIXTURES` that are of this family.

@@ -38,7 +38,8 @@ fn check(gpu: &Gpu, shape: &Shape, tokens: usize, chunk: usize, known: usize, se
     let weight = noise(seed ^ 1, 9 * shape.in_channels * shape.out_channels);
     let norm = noise(seed ^ 2, shape.out_channels);
     let expected = reference(shape, &x, &weight, &norm, known);
-    let [weights, norms] = [&weight, &norm].map(|v| gpu.array_of("weights", v).unwrap());
+    let weights = rows(gpu, "weight", &weight, shape.out_channels, stride(shape.out_channels));
+    let norms = gpu.array_of("norm", &norm).unwrap();
     let (in_stride, out_stride) = (stride(in_width), stride(out_width));
     let ring = gpu.array_of("x", &vec![f32::NAN; shape.in_ring * in_stride]).unwrap();
     for first in (0..tokens).step_by(chunk) {
@@ -69,12 +70,12 @@ fn shader_equals_reference() {
         12,
         shapes,
         |gpu, &(tokens, chunk, (in_size, in_channels, out_channels), rows_of_token, to_ring, spare, seed)| {
-            let rows = chunk * rows_of_token;
+            let most = chunk * rows_of_token;
             let shape = Shape {
-                in_ring: 2 * rows + 1 + spare,
+                in_ring: 2 * most + 1 + spare,
                 in_size,
                 in_channels,
-                out_ring: to_ring.then_some(rows + spare),
+                out_ring: to_ring.then_some(most + spare),
                 out_channels,
                 rows_of_token,
                 eps: 1e-4,

@@ -25,7 +25,7 @@ pub struct SoundWeights {
 
 #[derive(Debug)]
 pub(super) struct Convolution {
-    /// `[3, 3, in_channels, out_channels]`.
+    /// `[3, 3, in_channels, stride(out_channels)]`.
     pub(super) weight: Array<f32>,
     pub(super) norm: Array<f32>,
 }
@@ -78,11 +78,13 @@ impl SoundWeights {
             let name = own(&format!("subsample_conv_projection.layer{index}."));
             let weight = upload.values(&format!("{name}conv.weight"))?;
             // From [out, in, 3, 3], so that neighbouring lanes read neighbouring values.
-            let weight = transposed(&weight, weight.len() / config.channels[index] / 9, 9);
-            Ok(Convolution {
-                weight: upload.array(&name, &weight)?,
-                norm: upload.vector(&format!("{name}norm.weight"))?,
-            })
+            let channels = config.channels[index];
+            let mut laid = Vec::new();
+            for row in transposed(&weight, weight.len() / channels / 9, 9).chunks_exact(channels) {
+                laid.extend_from_slice(row);
+                laid.resize(laid.len().next_multiple_of(4), 0.0);
+            }
+            Ok(Convolution { weight: upload.array(&name, &laid)?, norm: upload.vector(&format!("{name}norm.weight"))? })
         };
         let widest = config.hidden_size.max(config.output_proj_dims);
         Ok(SoundWeights {

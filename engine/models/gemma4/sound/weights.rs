@@ -141,7 +141,7 @@ impl Clipped {
     fn load(upload: &Upload<'_>, config: &SoundConfig, name: &str) -> Result<Clipped> {
         let bound = |place: usize| match config.clipped {
             true => upload.bound(&format!("{name}.{}", BOUNDS[place])),
-            false => Ok(if place % 2 == 0 { f32::MIN } else { f32::MAX }),
+            false => Ok(if place.is_multiple_of(2) { f32::MIN } else { f32::MAX }),
         };
         let both = |low: f32, high: f32| {
             let high = high.clamp(f32::MIN, f32::MAX);

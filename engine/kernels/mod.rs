@@ -3,7 +3,9 @@
 pub mod add_norm;
 pub mod attention;
 pub mod attention_wide;
+pub mod axial_rope;
 pub mod case;
+pub mod clamp;
 pub mod gate;
 pub mod gather;
 pub mod gather_blocks;
@@ -15,6 +17,8 @@ pub mod matvec_blocks;
 pub mod multiply_add;
 pub mod norm_rope;
 pub mod patch_position;
+pub mod per_layer;
+pub mod pool_patches;
 pub mod rms_norm;
 pub mod sample;
 pub mod scatter;
@@ -105,6 +109,8 @@ pub fn cases() -> Vec<Case> {
         add_norm::cases(),
         attention::cases(),
         attention_wide::cases(),
+        axial_rope::cases(),
+        clamp::cases(),
         gate::cases(),
         gather::cases(),
         gather_blocks::cases(),
@@ -116,6 +122,8 @@ pub fn cases() -> Vec<Case> {
         multiply_add::cases(),
         norm_rope::cases(),
         patch_position::cases(),
+        per_layer::cases(),
+        pool_patches::cases(),
         rms_norm::cases(),
         sample::cases(),
         scatter::cases(),

@@ -1,7 +1,7 @@
 //! A loaded model: weights on the GPU, tokenizer, template, and how its publisher would have it sampled.
 
 use super::gemma::{self, Config};
-use super::{Runtime, gemma3, gemma4_unified};
+use super::{Runtime, gemma3, gemma4, gemma4_unified};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::text::{Template, Tokenizer};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `model_type`s of folders that can be loaded.
-const FAMILIES: [&str; 3] = [gemma4_unified::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
+const FAMILIES: [&str; 4] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
 /// Architectures of GGUF files that can be loaded.
 const ARCHITECTURES: [&str; 1] = [gemma3::FAMILIES[0]];
 
@@ -72,6 +72,7 @@ pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     match checkpoint.gguf() {
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
+        None if family == gemma4::FAMILY => gemma4::read(checkpoint),
         None => gemma3::read(checkpoint, family),
     }
 }

@@ -59,6 +59,19 @@ impl<'a> Upload<'a> {
         tensor.to_f32()
     }
 
+    /// The one value of a tensor that bounds something; `None` if it is infinite and so bounds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if it is not there, [`Error::NotFinite`] if it is no number.
+    pub fn bound(&self, name: &str) -> Result<Option<f32>> {
+        let tensor = self.tensor(name)?;
+        self.count(tensor.data.len() as u64)?;
+        match tensor.to_f32()?.first().copied() {
+            Some(value) if value.is_nan() => tensor.check_finite().map(|()| None),
+            value => Ok(value.filter(|value| value.is_finite())),
+        }
+    }
+
     /// The rows of the named matrices, one below another, in the format of the file (f32 if they differ in it).
     ///
     /// # Errors

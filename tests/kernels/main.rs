@@ -3,7 +3,9 @@
 mod add_norm;
 mod attention;
 mod attention_wide;
+mod axial_rope;
 mod cases;
+mod clamp;
 mod gate;
 mod gather;
 mod gather_blocks;
@@ -15,6 +17,8 @@ mod matvec_blocks;
 mod multiply_add;
 mod norm_rope;
 mod patch_position;
+mod per_layer;
+mod pool_patches;
 mod rms_norm;
 mod sample;
 mod scatter;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// `model_type`s of folders that can be loaded.
 const FAMILIES: [&str; 4] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
 /// Architectures of GGUF files that can be loaded.
-const ARCHITECTURES: [&str; 1] = [gemma3::FAMILIES[0]];
+const ARCHITECTURES: [&str; 2] = [gemma3::FAMILIES[0], gemma4::FAMILY];
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let family = family(checkpoint)?;
     match checkpoint.gguf() {
+        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file),
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
         None if family == gemma4::FAMILY => gemma4::read(checkpoint),

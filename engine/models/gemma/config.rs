@@ -181,7 +181,7 @@ pub enum Names {
 pub(in crate::models) const HEADS: [&str; 2] = ["lm_head.weight", "language_model.lm_head.weight"];
 
 /// Names in a layer, and the same in GGUF files.
-const IN_GGUF: [(&str, &str); 19] = [
+const IN_GGUF: [(&str, &str); 20] = [
     ("input_layernorm.weight", "attn_norm.weight"),
     ("self_attn.q_proj.weight", "attn_q.weight"),
     ("self_attn.k_proj.weight", "attn_k.weight"),
@@ -195,6 +195,7 @@ const IN_GGUF: [(&str, &str); 19] = [
     ("mlp.up_proj.weight", "ffn_up.weight"),
     ("mlp.down_proj.weight", "ffn_down.weight"),
     ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
+    ("layer_scalar", "layer_output_scale.weight"),
     ("per_layer_input_gate.weight", "inp_gate.weight"),
     ("per_layer_projection.weight", "proj.weight"),
     ("post_per_layer_input_norm.weight", "post_norm.weight"),
@@ -349,7 +350,10 @@ impl Config {
     /// ears that are not used are left where they are.
     pub fn leaves_out(&self, name: &str) -> bool {
         let of_ears = ["model.audio_tower.", "model.embed_audio."].iter().any(|part| name.starts_with(part));
-        self.sound.is_none() && of_ears
+        // Read with the config.
+        let of_rope = self.names == Names::Gguf && name == "rope_freqs.weight";
+        of_rope
+            || self.sound.is_none() && of_ears
             || self.vision.is_none() && self.names.is_of_vision_tower(name)
             || self.tied && HEADS.contains(&name)
     }

@@ -41,11 +41,13 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 pub struct LoadOptions<'a> {
     /// Told of the progress.
     pub progress: OnProgress<'a>,
+    /// Most tokens of a picture; as many as its processor says if `None`.
+    pub image_tokens: Option<usize>,
 }
 
 impl Default for LoadOptions<'_> {
     fn default() -> Self {
-        LoadOptions { progress: &|_| {} }
+        LoadOptions { progress: &|_| {}, image_tokens: None }
     }
 }
 
@@ -70,7 +72,7 @@ pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let family = family(checkpoint)?;
     match checkpoint.gguf() {
-        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file),
+        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file, checkpoint.projector()),
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
         None if family == gemma4::FAMILY => gemma4::read(checkpoint),
@@ -141,10 +143,14 @@ impl Model {
     /// GGUF file.
     ///
     /// # Errors
-    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::OutOfMemory`].
+    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::Argument`] for
+    /// options that do not fit; [`Error::OutOfMemory`].
     pub fn load(gpu: &Arc<Gpu>, path: &Path, options: &LoadOptions<'_>) -> Result<Model> {
         let checkpoint = Checkpoint::open(path)?;
-        let config = config(&checkpoint)?;
+        let mut config = config(&checkpoint)?;
+        if let Some(tokens) = options.image_tokens {
+            config.set_image_tokens(tokens)?;
+        }
         let folder = checkpoint.folder().to_path_buf();
         if config.idle_vision {
             tracing::warn!("{}: its vision tower is not used, the model reads text alone", folder.display());

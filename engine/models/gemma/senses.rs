@@ -1,6 +1,6 @@
 //! From the features of pictures and sound to embeddings: a projection or an encoder, then into their places.
 
-use super::config::{Ears, Eyes, Sound, Vision};
+use super::config::{Ears, Eyes, Names, Sound, Vision};
 use super::projection::{self, PatchProjection};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
@@ -11,15 +11,19 @@ use crate::weights::Upload;
 
 /// Weights of what sees.
 pub(super) enum EyesWeights {
-    Projection(PatchProjection),
+    Projection(Box<PatchProjection>),
     Encoder(Box<PatchEncoderWeights>),
 }
 
 impl EyesWeights {
-    pub(super) fn load(upload: &Upload<'_>, vision: &Vision) -> Result<EyesWeights> {
+    pub(super) fn load(upload: &Upload<'_>, vision: &Vision, names: Names) -> Result<EyesWeights> {
         match &vision.eyes {
-            Eyes::Projection { .. } => Ok(EyesWeights::Projection(PatchProjection::load(upload)?)),
-            Eyes::Encoder(encoder) => Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, encoder)?))),
+            Eyes::Projection { .. } => {
+                Ok(EyesWeights::Projection(Box::new(PatchProjection::load(upload, vision, names)?)))
+            }
+            Eyes::Encoder(encoder) => {
+                Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, vision, encoder, names)?)))
+            }
         }
     }
 }
@@ -30,10 +34,11 @@ pub(super) enum EarsWeights {
 }
 
 impl EarsWeights {
-    pub(super) fn load(upload: &Upload<'_>, sound: &Sound) -> Result<EarsWeights> {
+    pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
         match sound.ears {
             Ears::Projection { .. } => {
-                Ok(EarsWeights::Projection(upload.matrix(&["model.embed_audio.embedding_projection.weight"])?))
+                let name = names.sense("embed_audio.embedding_projection.weight");
+                Ok(EarsWeights::Projection(upload.matrix(&[&name])?))
             }
         }
     }

@@ -1,11 +1,14 @@
-//! Gemma 4 out of GGUF files, all sizes without experts, in the layout of llama.cpp's converter: the decoder, which reads
-//! text. E2B and E4B have per-layer embeddings; the 12B, whose folders are of family `gemma4_unified`, has none.
+//! Gemma 4 out of GGUF files, all sizes without experts, in the layout of llama.cpp's converter: the decoder, and in a
+//! second file (`mmproj`) what sees and hears. E2B and E4B have per-layer embeddings and encoders; the 12B, whose folders
+//! are of family `gemma4_unified`, has neither.
 
+use super::vision::PatchEncoder;
 use super::{LastOfKind, share};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
-use crate::models::gemma::{Config, Layer, LayerType, MediaIds, Names, PerLayer, Rope};
+use crate::models::gemma::{Config, Ears, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
+use crate::models::gemma4_unified::{self, PatchShape};
 use crate::weights::{GgufFile, Metadata};
 use std::ops::Range;
 
@@ -18,7 +21,7 @@ const STILL: f32 = 1e20;
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first key that is missing, out of range or not supported.
-pub(in crate::models) fn read(file: &GgufFile) -> Result<Config> {
+pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> Result<Config> {
     let metadata = file.metadata();
     if metadata.optional_usize(&key("expert_count"), ..)?.is_some_and(|count| count > 0) {
         let problem = "is above 0; the size with experts is not supported yet, E2B, E4B and 12B are";
@@ -39,7 +42,7 @@ pub(in crate::models) fn read(file: &GgufFile) -> Result<Config> {
         Some([words, _]) => *words,
         _ => metadata.array_len("tokenizer.ggml.tokens")?,
     };
-    Ok(Config {
+    let mut config = Config {
         family: PREFIX,
         idle_vision: false,
         names,
@@ -66,7 +69,108 @@ pub(in crate::models) fn read(file: &GgufFile) -> Result<Config> {
         sound: None,
         media_ids: MediaIds::NONE,
         pad_token_id: metadata.optional_usize("tokenizer.ggml.padding_token_id", 0..1 << 31)?.unwrap_or(0) as u32,
+    };
+    if let Some(projector) = projector {
+        senses(projector, metadata, &mut config)?;
+    }
+    Ok(config)
+}
+
+/// What sees, and the tokens around pictures.
+fn senses(projector: &GgufFile, text: &Metadata, config: &mut Config) -> Result<()> {
+    let metadata = projector.metadata();
+    // Older files have one kind for all.
+    let kind = match metadata.optional_string("clip.vision.projector_type")? {
+        Some(kind) => kind,
+        None => metadata.string("clip.projector_type")?,
+    };
+    let width = metadata.usize("clip.vision.projection_dim", 1..1 << 17)?;
+    if width != config.hidden_size {
+        let problem = format!(
+            "is {width}, but the model beside it has a hidden size of {}: they do not belong together; move {} away",
+            config.hidden_size,
+            projector.path().display()
+        );
+        return Err(metadata.error("clip.vision.projection_dim", problem));
+    }
+    let shape = |name: &str| projector.tensor(name).map_or(Vec::new(), |tensor| tensor.shape.to_vec());
+    let positions = match *shape("v.position_embd.weight") {
+        [2, positions, _] => positions,
+        _ => return Err(metadata.error("v.position_embd.weight", "is missing or has no table for each of two axes")),
+    };
+    let embed_dim = metadata.usize("clip.vision.embedding_length", 1..1 << 17)?;
+    let eps = metadata.optional_f32("clip.vision.attention.layer_norm_epsilon")?.unwrap_or(1e-6);
+    let sizes = match kind {
+        "gemma4v" => {
+            let eyes = Eyes::Encoder(patch_encoder(projector, embed_dim, eps)?);
+            let patch_px = metadata.usize("clip.vision.patch_size", 1..1024)?;
+            (PatchShape { patch_px, pooled: 3, positions }, eyes)
+        }
+        "gemma4uv" => {
+            let patch_len = shape("v.patch_embd.weight").last().copied().unwrap_or(0);
+            let patch_px = (patch_len / 3).isqrt();
+            (PatchShape { patch_px, pooled: 1, positions }, Eyes::Projection { embed_dim, eps })
+        }
+        other => {
+            let problem = format!("is \"{other}\", supported beside this model are gemma4v and gemma4uv");
+            return Err(metadata.error("clip.vision.projector_type", problem));
+        }
+    };
+    config.vision = Some(gemma4_unified::vision(sizes.0, sizes.1, None)?);
+    // As published: all sizes but those with per-layer embeddings.
+    config.pictures_both_ways = config.per_layer.is_none();
+    config.media_ids = media_ids(text)?;
+    if metadata.optional_string("clip.audio.projector_type")? == Some("gemma4ua") {
+        config.sound = Some(Sound {
+            frame_samples: metadata.usize("clip.audio.embedding_length", 1..1 << 16)?,
+            sample_rate: 16_000,
+            ears: Ears::Projection {
+                eps: metadata.optional_f32("clip.audio.attention.layer_norm_epsilon")?.unwrap_or(1e-6),
+            },
+        });
+    }
+    Ok(())
+}
+
+fn patch_encoder(projector: &GgufFile, hidden_size: usize, eps: f32) -> Result<PatchEncoder> {
+    let metadata = projector.metadata();
+    let len = |name: &str| projector.tensor(name).and_then(|tensor| tensor.shape.first().copied()).unwrap_or(0);
+    let num_heads = metadata.usize("clip.vision.attention.head_count", 1..1024)?;
+    let (head_dim, kv_rows) = (len("v.blk.0.attn_q_norm.weight"), len("v.blk.0.attn_k.weight"));
+    let whole =
+        head_dim > 0 && head_dim % 4 == 0 && head_dim <= MOST_HEAD_DIM && kv_rows > 0 && kv_rows % head_dim == 0;
+    if !whole || num_heads % (kv_rows / head_dim) != 0 {
+        let problem = format!("is {num_heads}, which does not fit to heads of {head_dim} and keys of {kv_rows} values");
+        return Err(metadata.error("clip.vision.attention.head_count", problem));
+    }
+    Ok(PatchEncoder {
+        hidden_size,
+        intermediate_size: metadata.usize("clip.vision.feed_forward_length", 1..1 << 18)?,
+        num_layers: metadata.usize("clip.vision.block_count", 1..1000)?,
+        heads: Heads { num_heads, num_kv_heads: kv_rows / head_dim, head_dim, values: Values::Normed },
+        eps,
+        rope_theta: 100.0,
+        clipped: projector.tensor("v.blk.0.attn_q.input_max").is_some(),
+        standardize: projector.tensor("v.std_scale").is_some(),
     })
+}
+
+/// The ids of the tokens around and in place of media, by their texts.
+fn media_ids(metadata: &Metadata) -> Result<MediaIds> {
+    let names = ["<|image>", "<image|>", "<|image|>", "<|video|>", "<|audio>", "<audio|>", "<|audio|>"];
+    let mut ids = [u32::MAX; 7];
+    for (id, token) in metadata.strings("tokenizer.ggml.tokens")?.enumerate() {
+        let token = token?;
+        if let Some(place) = names.iter().position(|name| *name == token) {
+            ids[place] = id as u32;
+        }
+    }
+    let [image_begin, image_end, image, video, audio_begin, audio_end, audio] = ids;
+    if let Some(place) = ids.iter().position(|id| *id == u32::MAX) {
+        let problem = format!("has no {}, which stands around or for pictures or sound", names[place]);
+        return Err(metadata.error("tokenizer.ggml.tokens", problem));
+    }
+    Ok(MediaIds { image_ends: [image_begin, image_end], image, video, audio_ends: [audio_begin, audio_end], audio })
 }
 
 fn key(name: &str) -> String {
@@ -124,8 +228,7 @@ fn layers(file: &GgufFile) -> Result<Vec<Layer>> {
     }
     let mut layers = Vec::with_capacity(count);
     for (index, sliding) in sliding.into_iter().enumerate() {
-        let (kind, head_dim) =
-            if sliding { (LayerType::Sliding, sliding_dim) } else { (LayerType::Full, full_dim) };
+        let (kind, head_dim) = if sliding { (LayerType::Sliding, sliding_dim) } else { (LayerType::Full, full_dim) };
         let (num_heads, num_kv_heads) = (num_heads[index], num_kv_heads[index]);
         if num_heads % num_kv_heads != 0 {
             let problem = format!("is {num_kv_heads} in block {index}, which does not divide the {num_heads} heads");

@@ -104,16 +104,22 @@ impl Trace {
             Session::new(model, &SessionOptions { context: Some(context), ..Default::default() }, progress)?;
         let mut trace = Trace::default();
         trace.prepared(model, &pieces);
-        let mut states: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+        let mut states: BTreeMap<String, (usize, Vec<f32>)> = BTreeMap::new();
         let parts = split(&pieces, case.prefix_len.unwrap_or(0));
         for part in &parts {
-            let mut seen = |name: &str, values: Vec<f32>| states.entry(name.into()).or_default().extend(values);
+            let mut seen = |name: &str, width: usize, values: Vec<f32>| {
+                states.entry(name.into()).or_insert((width, Vec::new())).1.extend(values);
+            };
             let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: true, seen: &mut seen };
             session.prefill_watched(part, &mut Some(watch))?;
         }
-        let (hidden, vocab) = (model.config().hidden_size, model.config().vocab_size);
-        for (name, values) in states {
-            let width = if name == "logits" { vocab } else { hidden };
+        let vocab = model.config().vocab_size;
+        for (name, (width, values)) in states {
+            if let ("per_layer_inputs", Some(own)) = (name.as_str(), model.config().per_layer) {
+                let shape = vec![values.len() / width, width / own.width, own.width];
+                trace.floats.insert(name, (shape, values));
+                continue;
+            }
             trace.floats.insert(name, (vec![values.len() / width, width], values));
         }
         session.begin(&Generation::greedy(model.defaults()))?;
@@ -151,18 +157,20 @@ impl Trace {
         self.integers.insert("mm_token_type_ids".into(), (vec![types.len()], types));
         let [images, frames, sounds] = runs;
         if let Some(vision) = &model.config().vision {
-            self.patches("pixel_values", "image_position_ids", &images, vision.most_tokens);
-            self.patches("pixel_values_videos", "video_position_ids", &frames, vision.most_frame_tokens);
+            let (most, most_of_frame) = (vision.most_tokens, vision.most_frame_tokens);
+            let patches = vision.patches_per_token();
+            self.patches("pixel_values", "image_position_ids", &images, most * patches);
+            self.patches("pixel_values_videos", "video_position_ids", &frames, most_of_frame * patches);
         }
         if !frames.is_empty() {
             self.integers.insert("num_frames_per_video".into(), (vec![1], vec![frames.len() as i32]));
         }
         if let Some(width) = sounds.first().map(|run| run.width) {
-            let most = sounds.iter().map(|run| run.rows).max().unwrap_or(0);
+            let most = sounds.iter().map(|run| run.rows * run.per_token).max().unwrap_or(0);
             let (mut features, mut mask) = (Vec::new(), Vec::new());
             for run in &sounds {
                 features.extend_from_slice(&run.features);
-                features.resize(features.len() + (most - run.rows) * width, 0.0);
+                features.resize(features.len() + (most - run.rows * run.per_token) * width, 0.0);
                 mask.extend((0..most).map(|row| u8::from(row < run.rows)));
             }
             self.floats.insert("input_features".into(), (vec![sounds.len(), most, width], features));
@@ -176,9 +184,10 @@ impl Trace {
         let (mut features, mut positions) = (Vec::new(), Vec::new());
         for run in runs {
             features.extend_from_slice(&run.features);
-            features.resize(features.len() + (most - run.rows) * width, 0.0);
+            let missing = most - run.rows * run.per_token;
+            features.resize(features.len() + missing * width, 0.0);
             positions.extend(run.positions.iter().flatten().map(|p| *p as i32));
-            positions.resize(positions.len() + 2 * (most - run.rows), -1);
+            positions.resize(positions.len() + 2 * missing, -1);
         }
         self.floats.insert(pixels.into(), (vec![runs.len(), most, width], features));
         self.integers.insert(places.into(), (vec![runs.len(), most, 2], positions));

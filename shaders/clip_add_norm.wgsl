@@ -1,5 +1,5 @@
-// clip_add_norm: x = x + b, b = clamp(y, y_low, y_high), normed by rms_norm(b) * weight where normed = 1; then
-// h = clamp(rms_norm(clamp(x, -limit, limit)) * next_weight, low, high), each row by itself.
+// clip_add_norm: x = x + b, b = clamp(y, y_low, y_high), normed by rms_norm(b) * weight where normed = 1;
+// then h = clamp(rms_norm(clamp(x, -limit, limit)) * next_weight, low, high), each row by itself.
 //   y            [rows, stride] f32, hidden_size of them used   read
 //   weight       [hidden_size]  f32                             read
 //   next_weight  [hidden_size]  f32                             read

@@ -7,7 +7,7 @@
 //   q        [rows, num_heads, padded] f32                                                           write
 //   k_cache  [slots, num_kv_heads, padded] f32, slot = position % slots                              write
 //   v_cache  as k_cache                                                                              write
-// grid   (rows, num_heads + 2 * num_kv_heads, 1): one workgroup a head
+// grid   (rows, num_heads + 2 * num_kv_heads, 1): one workgroup a head; (rows, num_heads, 1) for queries alone
 // needs  nothing optional; WG a power of two
 //include shared/reduce.wgsl
 

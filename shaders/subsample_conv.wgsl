@@ -1,6 +1,6 @@
 // subsample_conv: a 3 x 3 convolution with stride 2 and padding 1 over rows and columns, LayerNorm over the channels, ReLU:
 //   c[t, f, o] = sum over dt, df < 3 and i of weight[3 dt + df, i, o] * x[2 t + dt - 1, 2 f + df - 1, i]
-//   y = max(0, (c - mean) / sqrt(variance + eps) * norm); 0 in rows whose sample is not known
+//   then y = max(0, (c - mean) / sqrt(variance + eps) * norm); 0 in rows whose sample is not known
 //   x       [in_ring, in_stride] f32, row p since the beginning at p % in_ring: [in_size, in_channels]       read
 //   span    [0] the first token row, [1] rows, [2] samples known                                             read
 //   weight  [9, in_channels, out_channels / 4 rounded up] of vec4f, zero behind the channels                read

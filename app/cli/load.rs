@@ -24,6 +24,8 @@ pub struct LoadArgs {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub adapter: AdapterArgs,
+    #[command(flatten)]
+    pub sight: SightArgs,
     /// Tokens that the conversation may hold; 8192 or the model's limit if not given.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub context: Option<usize>,
@@ -33,6 +35,15 @@ pub struct LoadArgs {
     /// Let the model think before it answers, if it can; thoughts are dimmed, on standard error.
     #[arg(long)]
     pub think: bool,
+}
+
+/// How finely it looks.
+#[derive(Clone, Default, clap::Args)]
+pub struct SightArgs {
+    /// Most tokens of a picture: fewer are faster, more show smaller things; Gemma 4 was taught 70, 140, 280, 560 and 1120.
+    /// What the model's processor says if not given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub image_tokens: Option<usize>,
 }
 
 /// Which adapter.
@@ -95,7 +106,7 @@ impl LoadArgs {
         let folder = self.folder(output)?;
         let gpu = self.adapter.open(output)?;
         check(&gpu, output)?;
-        load(&gpu, &folder, output)
+        load(&gpu, &folder, &self.sight, output)
     }
 
     /// Where the model is.
@@ -140,10 +151,10 @@ pub fn check(gpu: &Gpu, output: &Output) -> Result<()> {
 ///
 /// # Errors
 /// As [`Model::load`].
-pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>> {
+pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -> Result<Arc<Model>> {
     let name = folder.display().to_string();
     let loading = output.loading(&name);
-    let options = LoadOptions { progress: &|progress| loading.tell(progress) };
+    let options = LoadOptions { progress: &|progress| loading.tell(progress), image_tokens: sight.image_tokens };
     Ok(Arc::new(Model::load(gpu, folder, &options)?))
 }
 

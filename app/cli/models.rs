@@ -193,7 +193,7 @@ impl Shown<'_> {
                 config.sliding_window
             ),
         );
-        line("hidden size", format!("{}, gated layers of {}", config.hidden_size, config.intermediate_size));
+        line("hidden size", format!("{}, gated layers of {}", config.hidden_size, config.intermediate_size()));
         line("context", format!("{} tokens at most", HumanCount(config.max_position_embeddings as u64)));
         line(
             "tokenizer",
@@ -224,7 +224,7 @@ impl Shown<'_> {
         if let Some(vision) = &config.vision {
             line(
                 "pictures",
-                format!("up to {} tokens each, one for {1} × {1} pixels", vision.most_tokens, vision.token_px),
+                format!("up to {} tokens each, one for {1} × {1} pixels", vision.most_tokens, vision.token_px()),
             );
             line("video", format!("up to {} frames of {} tokens", vision.most_frames, vision.most_frame_tokens));
         }
@@ -275,7 +275,7 @@ impl Shown<'_> {
             "sliding_layers": self.layers(LayerType::Sliding),
             "sliding_window": config.sliding_window,
             "hidden_size": config.hidden_size,
-            "intermediate_size": config.intermediate_size,
+            "intermediate_size": config.intermediate_size(),
             "max_position_embeddings": config.max_position_embeddings,
             "vocab_size": config.vocab_size,
             "tokenizer": self.tokenizer_kind(),

@@ -145,19 +145,25 @@ impl Scratch {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new(gpu: &Gpu, layers: &[(Heads, usize)], most_rows: usize) -> Result<Option<Scratch>> {
-        let layers: Vec<_> = layers.iter().filter_map(|(heads, slots)| Some((heads, *slots, cut(heads)?))).collect();
-        let most = |of: &dyn Fn(&(&Heads, usize, (usize, usize))) -> usize| layers.iter().map(of).max().unwrap_or(0);
-        if layers.is_empty() {
+        let rows = most_rows.next_multiple_of(ITEMS);
+        // The most that a layer takes of each.
+        let (mut words, mut scores, mut stats, mut sums) = (0, 0, 0, 0);
+        for (heads, slots) in layers {
+            let Some((_, tile)) = cut(heads) else { continue };
+            words = words.max(slots.next_multiple_of(WOVEN) * row_words(heads));
+            scores = scores.max(rows * heads.num_heads * tile);
+            stats = stats.max(rows * heads.num_heads);
+            sums = sums.max(rows * heads.num_heads * stride(heads.head_dim));
+        }
+        if words == 0 {
             return Ok(None);
         }
-        let rows = most_rows.next_multiple_of(ITEMS);
-        let words = most(&|(heads, slots, _)| slots.next_multiple_of(WOVEN) * row_words(heads));
         Ok(Some(Scratch {
             k: gpu.words("keys of a layer", words, true)?,
             v: gpu.words("values of a layer", words, true)?,
-            scores: gpu.rows("scores", rows * most(&|(heads, _, (_, tile))| heads.num_heads * tile))?,
-            stats: gpu.array("softmax", rows * most(&|(heads, ..)| heads.num_heads))?,
-            sums: gpu.array("sums of values", rows * most(&|(heads, ..)| heads.num_heads * stride(heads.head_dim)))?,
+            scores: gpu.rows("scores", scores)?,
+            stats: gpu.array("softmax", stats)?,
+            sums: gpu.array("sums of values", sums)?,
         }))
     }
 }

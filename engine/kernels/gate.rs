@@ -15,45 +15,91 @@ use bytemuck::{Pod, Zeroable};
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
     /// Values in a row of `y`.
-    pub intermediate_size: u32,
-    /// Distance between rows of `gate_up`.
-    pub in_stride: u32,
+    pub width: u32,
+    /// Distance between rows of `gate`.
+    pub gate_stride: u32,
+    /// Where row 0 of the other branch begins.
+    pub up_start: u32,
+    /// Distance between its rows.
+    pub up_stride: u32,
     /// Distance between rows of `y`.
     pub out_stride: u32,
     /// Zero.
-    pub pad: u32,
+    pub pad0: u32,
+    /// Zero.
+    pub pad1: u32,
+    /// Zero.
+    pub pad2: u32,
 }
 
 const WORKGROUP: u32 = 128;
 /// Values of a lane.
 const EACH: u32 = 4;
 
-/// Records one dispatch over the rows of the replay, at most `most_rows`: `gate_up` holds rows of `intermediate_size`
-/// values of the gate and as many of the other branch behind them, [`stride`]`(2 * intermediate_size)` apart.
+/// What is multiplied.
+#[derive(Debug)]
+pub struct Arrays<'a> {
+    /// Rows of the gate.
+    pub gate: &'a Array<f32>,
+    /// Distance between them.
+    pub gate_stride: usize,
+    /// What holds the rows of the other branch.
+    pub up: &'a Array<f32>,
+    /// Where the first of them begins.
+    pub up_start: usize,
+    /// Distance between them.
+    pub up_stride: usize,
+}
+
+/// Records one dispatch over the rows of the replay, at most `most_rows`: rows of `width` values, in `y` [`stride`]`(width)`
+/// apart.
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
 pub fn record(
     plan: &mut PlanBuilder<'_>,
-    intermediate_size: usize,
+    width: usize,
+    most_rows: usize,
+    arrays: &Arrays<'_>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let Arrays { gate, gate_stride, up, up_start, up_stride } = *arrays;
+    let out_stride = stride(width);
+    let last = most_rows - 1;
+    let binds = [
+        gate.bind("gate", last * gate_stride + width)?,
+        up.bind("up", up_start + last * up_stride + width)?,
+        y.bind("y", most_rows * out_stride)?,
+    ];
+    let params = Params {
+        width: width as u32,
+        gate_stride: gate_stride as u32,
+        up_start: up_start as u32,
+        up_stride: up_stride as u32,
+        out_stride: out_stride as u32,
+        pad0: 0,
+        pad1: 0,
+        pad2: 0,
+    };
+    let cost = Cost { fixed_bytes: 0, row_bytes: width as u64 * 12, row_flops: width as u64 * 10 };
+    let grid = [Extent::ROWS, params.width.div_ceil(WORKGROUP * EACH).into(), 1.into()];
+    plan.dispatch(&shaders::GATE, &[("WG", WORKGROUP), ("EACH", EACH)], &params, &binds, grid, cost)
+}
+
+/// As [`record`] for one array whose rows hold the gate and behind it the other branch, [`stride`]`(2 * width)` apart.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_joint(
+    plan: &mut PlanBuilder<'_>,
+    width: usize,
     most_rows: usize,
     gate_up: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
-    let (in_stride, out_stride) = (stride(2 * intermediate_size), stride(intermediate_size));
-    let binds = [gate_up.bind("gate_up", most_rows * in_stride)?, y.bind("y", most_rows * out_stride)?];
-    let params = Params {
-        intermediate_size: intermediate_size as u32,
-        in_stride: in_stride as u32,
-        out_stride: out_stride as u32,
-        pad: 0,
-    };
-    let cost =
-        Cost { fixed_bytes: 0, row_bytes: intermediate_size as u64 * 12, row_flops: intermediate_size as u64 * 10 };
-    let across = params.intermediate_size.div_ceil(WORKGROUP * EACH);
-    let grid = [Extent::ROWS, across.into(), 1.into()];
-    let overrides = [("WG", WORKGROUP), ("EACH", EACH)];
-    plan.dispatch(&shaders::GATE, &overrides, &params, &binds, grid, cost)
+    let joint = stride(2 * width);
+    let arrays = Arrays { gate: gate_up, gate_stride: joint, up: gate_up, up_start: width, up_stride: joint };
+    record(plan, width, most_rows, &arrays, y)
 }
 
 /// The same on the CPU in f64: `gate_up` holds rows of `2 * intermediate_size` values, without gaps.
@@ -78,7 +124,7 @@ pub fn cases() -> Vec<Case> {
             let gate_up = upload(gpu, "gate_up", &values, 2 * width)?;
             let y = gpu.array("y", rows * stride(width))?;
             let outputs = vec![Output::rows(&y, width, 2e-6, move || reference(&values, width))];
-            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, rows, &gate_up, &y)))
+            Ok(Prepared::new(rows, outputs, move |plan, _| record_joint(plan, width, rows, &gate_up, &y)))
         })
     };
     vec![case(Size::Odd, 3, 513), case(Size::Real, 1, 15_360), case(Size::Real, 256, 15_360)]

@@ -3,7 +3,9 @@
 pub mod add_norm;
 pub mod attention;
 pub mod attention_wide;
+pub mod axial_rope;
 pub mod case;
+pub mod clamp;
 pub mod clip_add_norm;
 pub mod clip_norm;
 pub mod clip_silu;
@@ -20,6 +22,8 @@ pub mod matvec_blocks;
 pub mod multiply_add;
 pub mod norm_rope;
 pub mod patch_position;
+pub mod per_layer;
+pub mod pool_patches;
 pub mod ring;
 pub mod rms_norm;
 pub mod sample;
@@ -144,6 +148,8 @@ pub fn cases() -> Vec<Case> {
         add_norm::cases(),
         attention::cases(),
         attention_wide::cases(),
+        axial_rope::cases(),
+        clamp::cases(),
         clip_add_norm::cases(),
         clip_norm::cases(),
         clip_silu::cases(),
@@ -160,6 +166,8 @@ pub fn cases() -> Vec<Case> {
         multiply_add::cases(),
         norm_rope::cases(),
         patch_position::cases(),
+        per_layer::cases(),
+        pool_patches::cases(),
         ring::cases(),
         rms_norm::cases(),
         sample::cases(),

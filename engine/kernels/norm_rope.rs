@@ -64,12 +64,30 @@ pub enum Values {
     FromKeys,
     /// From their own projection as they are.
     Plain,
+    /// Keys and values are those of an earlier layer: only queries are projected.
+    Shared,
+}
+
+impl Values {
+    /// Parts of the joint projection behind the queries: keys, values.
+    fn parts(self) -> usize {
+        match self {
+            Values::Normed | Values::Plain => 2,
+            Values::FromKeys => 1,
+            Values::Shared => 0,
+        }
+    }
 }
 
 impl Heads {
-    /// Values in a row of the joint projection: q, k and, unless values come from keys, v.
+    /// Values in a row of the joint projection: q and, unless they come from elsewhere, k and v.
     pub fn qkv_width(&self) -> usize {
-        (self.num_heads + self.num_kv_heads * if self.values == Values::FromKeys { 1 } else { 2 }) * self.head_dim
+        (self.num_heads + self.num_kv_heads * self.values.parts()) * self.head_dim
+    }
+
+    /// Heads that are written: q, k and v, or q alone.
+    fn written(&self) -> usize {
+        self.num_heads + if self.values == Values::Shared { 0 } else { 2 * self.num_kv_heads }
     }
 }
 
@@ -78,7 +96,7 @@ impl Heads {
 pub struct Arrays<'a> {
     /// Joint projections.
     pub qkv: &'a Array<f32>,
-    /// `q_norm`, then `k_norm`.
+    /// `q_norm`, then `k_norm` where keys are projected.
     pub norms: &'a Array<f32>,
     /// (cos, sin) of each position and turning pair.
     pub angles: &'a Array<[f32; 2]>,
@@ -110,7 +128,7 @@ pub fn record(
     let cache = slots * heads.num_kv_heads * padded;
     let binds = [
         arrays.qkv.bind("qkv", most_rows * qkv_stride)?,
-        arrays.norms.bind("norms", 2 * heads.head_dim)?,
+        arrays.norms.bind("norms", if heads.values == Values::Shared { 1 } else { 2 } * heads.head_dim)?,
         arrays.angles.bind("angles", pairs)?,
         arrays.step.bind("step", 1)?,
         arrays.q.bind("q", most_rows * heads.num_heads * padded)?,
@@ -131,9 +149,9 @@ pub fn record(
         pad1: 0,
         pad2: 0,
     };
-    let row = ((heads.num_heads + 2 * heads.num_kv_heads) * heads.head_dim) as u64;
+    let row = (heads.written() * heads.head_dim) as u64;
     let cost = Cost { fixed_bytes: 8 * heads.head_dim as u64, row_bytes: row * 8, row_flops: row * 8 };
-    let across = (heads.num_heads + 2 * heads.num_kv_heads) as u32;
+    let across = heads.written() as u32;
     plan.dispatch(&shaders::NORM_ROPE, &[("WG", 32)], &params, &binds, [Extent::ROWS, across.into(), 1.into()], cost)
 }
 
@@ -173,6 +191,9 @@ pub fn reference(
         }
         all
     };
+    if heads.values == Values::Shared {
+        return (turned(qkv, &norms[..dim]), Vec::new(), Vec::new());
+    }
     let keys = part(heads.num_heads, heads.num_kv_heads);
     let from_keys = heads.values == Values::FromKeys;
     let values = if from_keys { keys } else { part(heads.num_heads + heads.num_kv_heads, heads.num_kv_heads) };
@@ -213,11 +234,11 @@ pub fn cases() -> Vec<Case> {
                 parts
             };
             let (for_k, for_v) = (all.clone(), all.clone());
-            let outputs = vec![
-                Output::rows(&q, dim, 3e-6, move || all().0),
-                Output::rows(&k_cache, dim, 3e-6, move || for_k().1),
-                Output::rows(&v_cache, dim, 3e-6, move || for_v().2),
-            ];
+            let mut outputs = vec![Output::rows(&q, dim, 3e-6, move || all().0)];
+            if heads.values != Values::Shared {
+                outputs.push(Output::rows(&k_cache, dim, 3e-6, move || for_k().1));
+                outputs.push(Output::rows(&v_cache, dim, 3e-6, move || for_v().2));
+            }
             Ok(Prepared::new(rows, outputs, move |plan, _| {
                 let arrays = Arrays {
                     qkv: &qkv,
@@ -237,6 +258,7 @@ pub fn cases() -> Vec<Case> {
         case(Size::Odd, heads(6, 3, 38, Values::Normed), 11, 3),
         case(Size::Odd, heads(2, 2, 30, Values::Plain), 15, 3),
         case(Size::Odd, heads(3, 1, 66, Values::FromKeys), 33, 2),
+        case(Size::Odd, heads(4, 2, 34, Values::Shared), 17, 3),
         case(Size::Real, heads(16, 8, 256, Values::Normed), 128, 1),
         case(Size::Real, heads(16, 8, 256, Values::Normed), 128, 256),
     ]

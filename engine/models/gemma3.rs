@@ -59,8 +59,8 @@ pub(super) fn read(checkpoint: &Checkpoint, family: &'static str) -> Result<Conf
         layer_scalars: false,
         vocab_size: standard("vocab_size", 1..1 << 24, 262_208)?,
         hidden_size: text.usize("hidden_size", 1..1 << 17)?,
-        intermediate_size: text.usize("intermediate_size", 1..1 << 20)?,
         layers: layers(text)?,
+        per_layer: None,
         eps,
         sliding_window: standard("sliding_window", 1..1 << 24, 4096)?,
         max_position_embeddings: standard("max_position_embeddings", 1..1 << 24, 131_072)?,
@@ -107,16 +107,18 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
         return Err(text.error("num_key_value_heads", problem));
     }
     let heads = Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
+    let intermediate_size = text.usize("intermediate_size", 1..1 << 20)?;
+    let layer = |kind| Layer::new(kind, heads, intermediate_size);
     let older = text.optional_usize("_sliding_window_pattern", 1..1000)?;
     let pattern = text.optional_usize("sliding_window_pattern", 1..1000)?.or(older).unwrap_or(PATTERN);
-    let Some(kinds) = text.optional_strings("layer_types")? else { return Ok(by_pattern(count, pattern, heads)) };
+    let Some(kinds) = text.optional_strings("layer_types")? else { return Ok(by_pattern(count, pattern, layer)) };
     if kinds.len() != count {
         let problem = format!("names {} layers, num_hidden_layers is {count}", kinds.len());
         return Err(text.error("layer_types", problem));
     }
     let kind = |name: &String| match name.as_str() {
-        "sliding_attention" => Ok(Layer { kind: LayerType::Sliding, heads }),
-        "full_attention" => Ok(Layer { kind: LayerType::Full, heads }),
+        "sliding_attention" => Ok(layer(LayerType::Sliding)),
+        "full_attention" => Ok(layer(LayerType::Full)),
         other => {
             let problem = format!("holds \"{other}\", supported are sliding_attention and full_attention");
             Err(text.error("layer_types", problem))
@@ -125,9 +127,9 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
     kinds.iter().map(kind).collect()
 }
 
-fn by_pattern(count: usize, pattern: usize, heads: Heads) -> Vec<Layer> {
+fn by_pattern(count: usize, pattern: usize, layer: impl Fn(LayerType) -> Layer) -> Vec<Layer> {
     let kind = |number: usize| if number.is_multiple_of(pattern) { LayerType::Full } else { LayerType::Sliding };
-    (1..=count).map(|number| Layer { kind: kind(number), heads }).collect()
+    (1..=count).map(|number| layer(kind(number))).collect()
 }
 
 /// Rotary positions of sliding and of full layers, in `rope_parameters` or spelled as before it.
@@ -239,8 +241,8 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         layer_scalars: false,
         vocab_size,
         hidden_size,
-        intermediate_size: metadata.usize(&key("feed_forward_length"), 1..1 << 20)?,
         layers: gguf_layers(file, count, heads)?,
+        per_layer: None,
         eps,
         sliding_window: metadata.optional_usize(&key("attention.sliding_window"), 1..1 << 24)?.unwrap_or(1024),
         max_position_embeddings: metadata.optional_usize(&key("context_length"), 1..1 << 24)?.unwrap_or(131_072),
@@ -268,9 +270,11 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
 /// Ollama's files, a list of those that do not.
 fn gguf_layers(file: &GgufFile, count: usize, heads: Heads) -> Result<Vec<Layer>> {
     let (metadata, key) = (file.metadata(), "gemma3.attention.sliding_window_pattern");
+    let intermediate_size = metadata.usize("gemma3.feed_forward_length", 1..1 << 20)?;
+    let layer = |kind| Layer::new(kind, heads, intermediate_size);
     if metadata.array_len(key).is_err() {
         let pattern = metadata.optional_usize(key, 1..1000)?.unwrap_or(PATTERN);
-        return Ok(by_pattern(count, pattern, heads));
+        return Ok(by_pattern(count, pattern, layer));
     }
     let sliding = metadata.bools(key)?;
     if sliding.len() != count {
@@ -278,5 +282,5 @@ fn gguf_layers(file: &GgufFile, count: usize, heads: Heads) -> Result<Vec<Layer>
         return Err(metadata.error(key, problem));
     }
     let kind = |sliding| if sliding { LayerType::Sliding } else { LayerType::Full };
-    Ok(sliding.into_iter().map(|sliding| Layer { kind: kind(sliding), heads }).collect())
+    Ok(sliding.into_iter().map(|sliding| layer(kind(sliding))).collect())
 }

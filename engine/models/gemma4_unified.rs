@@ -3,7 +3,7 @@
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
-use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
+use super::gemma::{Config, Ears, Eyes, HEADS, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
@@ -19,22 +19,42 @@ pub(super) const FAMILY: &str = "gemma4_unified";
 pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
     let config = checkpoint.config();
     let text = config.object("text_config")?;
-    for (name, supported) in [("attention_bias", false), ("use_double_wide_mlp", false)] {
-        if text.optional_bool(name)?.is_some_and(|value| value != supported) {
-            return Err(text.error(name, format!("is {}, only {supported} is supported", !supported)));
-        }
+    if text.optional_bool("use_double_wide_mlp")?.unwrap_or(false) {
+        return Err(text.error("use_double_wide_mlp", "is true, only false is supported"));
     }
     if text.optional_usize("num_kv_shared_layers", ..)?.is_some_and(|count| count > 0) {
         return Err(
             text.error("num_kv_shared_layers", "is not 0; layers that share a cache are not supported in this family")
         );
     }
+    let processor = checkpoint.optional_json("processor_config.json")?;
+    Ok(Config {
+        vision: match config.optional_object("vision_config")? {
+            Some(vision) => Some(read_vision(&vision, processor.as_ref())?),
+            None => None,
+        },
+        sound: match config.optional_object("audio_config")? {
+            Some(audio) => Some(read_sound(&audio, processor.as_ref())?),
+            None => None,
+        },
+        ..decoder(config, &text, FAMILY, 1024)?
+    })
+}
+
+/// The decoder of all of Gemma 4, without what sees and hears: `window` positions back where the file does not say.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn decoder(config: &Fields, text: &Fields, family: &'static str, window: usize) -> Result<Config> {
+    if text.optional_bool("attention_bias")?.unwrap_or(false) {
+        return Err(text.error("attention_bias", "is true, only false is supported"));
+    }
     if let Some(other) = text.optional_string("hidden_activation")?.filter(|a| *a != "gelu_pytorch_tanh") {
         return Err(text.error("hidden_activation", format!("is \"{other}\", only \"gelu_pytorch_tanh\" is supported")));
     }
     let pictures_both_ways = match text.optional_string("use_bidirectional_attention")? {
         Some("vision") => true,
-        None => !text.has("use_bidirectional_attention"),
+        None => family == FAMILY && !text.has("use_bidirectional_attention"),
         Some(other) => {
             let problem = format!("is \"{other}\", only \"vision\" and null are supported");
             return Err(text.error("use_bidirectional_attention", problem));
@@ -49,13 +69,12 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         Some(tied) => tied,
         None => text.optional_bool("tie_word_embeddings")?.unwrap_or(true),
     };
-    let processor = checkpoint.optional_json("processor_config.json")?;
     let softcap = text.optional_f32("final_logit_softcapping")?;
     if softcap.is_some_and(|cap| cap <= 0.0) {
         return Err(text.error("final_logit_softcapping", "is not above 0"));
     }
     Ok(Config {
-        family: FAMILY,
+        family,
         idle_vision: false,
         names: Names::Folder { decoder: "model.language_model.", head: HEADS[0] },
         norm_offset: 0.0,
@@ -63,24 +82,18 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         layer_scalars: true,
         vocab_size: text.usize("vocab_size", 1..1 << 24)?,
         hidden_size: text.usize("hidden_size", 1..1 << 17)?,
-        intermediate_size: text.usize("intermediate_size", 1..1 << 20)?,
-        layers: layers(&text)?,
+        layers: layers(text)?,
+        per_layer: None,
         eps: text.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
-        sliding_window: text.optional_usize("sliding_window", 1..1 << 24)?.unwrap_or(1024),
+        sliding_window: text.optional_usize("sliding_window", 1..1 << 24)?.unwrap_or(window),
         max_position_embeddings: text.optional_usize("max_position_embeddings", 1..1 << 24)?.unwrap_or(262_144),
         softcap,
         sliding_rope: read_rope("sliding_attention", Rope { theta: 10_000.0, partial: 1.0, factor: 1.0 })?,
         full_rope: read_rope("full_attention", Rope { theta: 1_000_000.0, partial: 0.25, factor: 1.0 })?,
         pictures_both_ways,
         tied,
-        vision: match config.optional_object("vision_config")? {
-            Some(vision) => Some(read_vision(&vision, processor.as_ref())?),
-            None => None,
-        },
-        sound: match config.optional_object("audio_config")? {
-            Some(audio) => Some(read_sound(&audio, processor.as_ref())?),
-            None => None,
-        },
+        vision: None,
+        sound: None,
         media_ids: MediaIds {
             image_ends: [id(config, "boi_token_id", 255_999)?, id(config, "eoi_token_id", 258_882)?],
             image: id(config, "image_token_id", 258_880)?,
@@ -88,7 +101,7 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
             audio_ends: [id(config, "boa_token_id", 256_000)?, id(config, "eoa_token_index", 258_883)?],
             audio: id(config, "audio_token_id", 258_881)?,
         },
-        pad_token_id: id(&text, "pad_token_id", 0)?,
+        pad_token_id: id(text, "pad_token_id", 0)?,
     })
 }
 
@@ -118,6 +131,7 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
     let num_heads = text.usize("num_attention_heads", 1..1024)?;
     let num_kv_heads = text.usize("num_key_value_heads", 1..1024)?;
     let head_dim = text.optional_usize("head_dim", 2..=MOST_HEAD_DIM)?.unwrap_or(256);
+    let intermediate_size = text.usize("intermediate_size", 1..1 << 20)?;
     let k_eq_v = text.optional_bool("attention_k_eq_v")?.unwrap_or(false);
     let global_dim = text.optional_usize("global_head_dim", 2..=MOST_HEAD_DIM)?;
     let global_kv = text.optional_usize("num_global_key_value_heads", 1..1024)?;
@@ -161,7 +175,7 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
             return Err(text.error("num_key_value_heads", problem));
         }
         let values = if k_eq_v && kind == LayerType::Full { Values::FromKeys } else { Values::Normed };
-        layers.push(Layer { kind, heads: Heads { num_heads, num_kv_heads: kv, head_dim: dim, values } });
+        layers.push(Layer::new(kind, Heads { num_heads, num_kv_heads: kv, head_dim: dim, values }, intermediate_size));
     }
     for kind in [LayerType::Sliding, LayerType::Full] {
         // They share rotary angles and arrays.
@@ -181,6 +195,25 @@ fn layers(text: &Fields) -> Result<Vec<Layer>> {
 fn read_vision(fields: &Fields, processor: Option<&Fields>) -> Result<Vision> {
     let patch = fields.optional_usize("patch_size", 1..1024)?.unwrap_or(16);
     let pooling = fields.optional_usize("pooling_kernel_size", 1..64)?.unwrap_or(3);
+    let eyes = Eyes::Projection {
+        embed_dim: fields.optional_usize("mm_embed_dim", 1..1 << 17)?.unwrap_or(3840),
+        eps: fields.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
+    };
+    let positions = fields.optional_usize("mm_posemb_size", 1..1 << 20)?.unwrap_or(1120);
+    // The whole square is one patch.
+    let shape = PatchShape { patch_px: patch * pooling, pooled: 1, positions };
+    vision(shape, eyes, processor)
+}
+
+/// Sizes of patches.
+pub(super) struct PatchShape {
+    pub(super) patch_px: usize,
+    pub(super) pooled: usize,
+    pub(super) positions: usize,
+}
+
+/// What the processors of pictures and videos say.
+pub(super) fn vision(shape: PatchShape, eyes: Eyes, processor: Option<&Fields>) -> Result<Vision> {
     let section = |name: &str| processor.map(|p| p.optional_object(name)).transpose().map(Option::flatten);
     let (pictures, videos) = (section("image_processor")?, section("video_processor")?);
     let tokens = |section: &Option<Fields>, standard: usize| match section {
@@ -191,11 +224,11 @@ fn read_vision(fields: &Fields, processor: Option<&Fields>) -> Result<Vision> {
         Some(section) => section.optional_usize("num_frames", 1..1 << 16)?.unwrap_or(32),
         None => 32,
     };
+    let PatchShape { patch_px, pooled, positions } = shape;
     Ok(Vision {
-        token_px: patch * pooling,
-        embed_dim: fields.optional_usize("mm_embed_dim", 1..1 << 17)?.unwrap_or(3840),
-        positions: fields.optional_usize("mm_posemb_size", 1..1 << 20)?.unwrap_or(1120),
-        eps: fields.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
+        patch_px,
+        pooled,
+        positions,
         most_tokens: tokens(&pictures, 280)?,
         most_frame_tokens: tokens(&videos, 70)?,
         most_frames,
@@ -203,6 +236,7 @@ fn read_vision(fields: &Fields, processor: Option<&Fields>) -> Result<Vision> {
             Some(section) => normalise(section)?,
             None => [[0.0, 1.0]; 3],
         },
+        eyes,
     })
 }
 
@@ -234,6 +268,6 @@ fn read_sound(fields: &Fields, processor: Option<&Fields>) -> Result<Sound> {
     Ok(Sound {
         frame_samples,
         sample_rate: sample_rate as u32,
-        eps: fields.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
+        ears: Ears::Projection { eps: fields.optional_f32("rms_norm_eps")?.unwrap_or(1e-6) },
     })
 }

@@ -9,7 +9,7 @@ mod prompt;
 mod runtime;
 
 pub use model::{Defaults, LoadOptions, Model, Progress, config, family, template, tokenizer};
-pub use runtime::{Runtime, Step};
+pub use runtime::{Runtime, Sense, Stage, Step};
 
 use crate::media::{Audio, Image, Video};
 
@@ -44,12 +44,25 @@ pub struct MediaRun {
     pub token: u32,
     /// How many.
     pub rows: usize,
-    /// Features of each.
+    /// Patches, or stretches of sound, that become one token.
+    pub per_token: usize,
+    /// Features of each of these.
     pub width: usize,
-    /// `[rows, width]`.
+    /// `[rows * per_token, width]`.
     pub features: Vec<f32>,
     /// (x, y) of each patch; empty for sound.
     pub positions: Vec<[u32; 2]>,
+    /// Where it continues a sound.
+    pub heard: Heard,
+}
+
+/// A part of a sound that is read as it is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Tokens before it.
+    pub tokens: usize,
+    /// Samples known, from the beginning of the sound on: those of its tokens and maybe some behind them.
+    pub samples: usize,
 }
 
 impl MediaRun {

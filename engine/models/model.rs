@@ -1,7 +1,7 @@
 //! A loaded model: weights on the GPU, tokenizer, template, and how its publisher would have it sampled.
 
 use super::gemma::{self, Config};
-use super::{Runtime, gemma3, gemma4_unified};
+use super::{Runtime, gemma3, gemma4, gemma4_unified};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::text::{Template, Tokenizer};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `model_type`s of folders that can be loaded.
-const FAMILIES: [&str; 3] = [gemma4_unified::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
+const FAMILIES: [&str; 4] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
 /// Architectures of GGUF files that can be loaded.
-const ARCHITECTURES: [&str; 1] = [gemma3::FAMILIES[0]];
+const ARCHITECTURES: [&str; 2] = [gemma3::FAMILIES[0], gemma4::FAMILY];
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +41,13 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 pub struct LoadOptions<'a> {
     /// Told of the progress.
     pub progress: OnProgress<'a>,
+    /// Most tokens of a picture; as many as its processor says if `None`.
+    pub image_tokens: Option<usize>,
 }
 
 impl Default for LoadOptions<'_> {
     fn default() -> Self {
-        LoadOptions { progress: &|_| {} }
+        LoadOptions { progress: &|_| {}, image_tokens: None }
     }
 }
 
@@ -70,8 +72,10 @@ pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let family = family(checkpoint)?;
     match checkpoint.gguf() {
+        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file, checkpoint.projector()),
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
+        None if family == gemma4::FAMILY => gemma4::read(checkpoint),
         None => gemma3::read(checkpoint, family),
     }
 }
@@ -139,10 +143,14 @@ impl Model {
     /// GGUF file.
     ///
     /// # Errors
-    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::OutOfMemory`].
+    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::Argument`] for
+    /// options that do not fit; [`Error::OutOfMemory`].
     pub fn load(gpu: &Arc<Gpu>, path: &Path, options: &LoadOptions<'_>) -> Result<Model> {
         let checkpoint = Checkpoint::open(path)?;
-        let config = config(&checkpoint)?;
+        let mut config = config(&checkpoint)?;
+        if let Some(tokens) = options.image_tokens {
+            config.set_image_tokens(tokens)?;
+        }
         let folder = checkpoint.folder().to_path_buf();
         if config.idle_vision {
             tracing::warn!("{}: its vision tower is not used, the model reads text alone", folder.display());

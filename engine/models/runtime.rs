@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan};
 use crate::kernels::norm_rope::angles;
+use crate::models::RunKind;
 
 /// Numbers of a replay, in a buffer that the kernels read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,12 +36,6 @@ pub struct Inputs {
     pub ends: Array<u32>,
     /// `[chunk_rows]` rows that a run's embeddings go to.
     pub targets: Array<u32>,
-    /// `[chunk_rows, patch_len]` patches.
-    pub patches: Option<Array<f32>>,
-    /// `[chunk_rows, 2]` places of patches.
-    pub places: Option<Array<u32>>,
-    /// `[chunk_rows, frame_samples]` frames.
-    pub frames: Option<Array<f32>>,
     /// `[vocab_size]` logits of the last head.
     pub logits: Array<f32>,
     /// Sampling numbers.
@@ -51,14 +46,34 @@ pub struct Inputs {
     pub token: Array<u32>,
 }
 
+/// From the features of a run to embeddings in their places.
+pub struct Sense {
+    /// `[feature rows, stride(width)]`, as many as a chunk of tokens has, or a ring of rows of one sound.
+    pub features: Array<f32>,
+    /// Rows of that ring; `None` if each replay begins at row 0.
+    pub ring: Option<usize>,
+    /// `[feature rows, 2]` places (x, y) of patches.
+    pub places: Option<Array<u32>>,
+    /// `[feature rows]` the last row, for encoders in which rows see each other both ways.
+    pub ends: Option<Array<u32>>,
+    /// Numbers of the replay: first feature row of the run, feature rows, samples known of the sound, tokens.
+    pub span: Array<u32>,
+    /// What is replayed, in this order.
+    pub stages: Vec<Stage>,
+}
+
+/// A plan of a sense.
+pub struct Stage {
+    /// What is replayed.
+    pub plan: Plan,
+    /// Its rows for each token.
+    pub rows_per_token: usize,
+}
+
 /// Plans of a conversation. Rows of a replay are those of a chunk.
 pub struct Plans {
     /// Ids to embeddings.
     pub embed: Plan,
-    /// Patches to embeddings, scattered.
-    pub vision: Option<Plan>,
-    /// Frames to embeddings, scattered.
-    pub sound: Option<Plan>,
     /// All layers over a chunk.
     pub layers: Plan,
     /// Logits of one row of the chunk.
@@ -75,6 +90,10 @@ pub struct Runtime {
     pub inputs: Inputs,
     /// What is replayed.
     pub plans: Plans,
+    /// Patches to embeddings.
+    pub sight: Option<Sense>,
+    /// Samples to embeddings.
+    pub hearing: Option<Sense>,
     /// Rotary angles, by kind of layer.
     pub angles: Vec<Angles>,
     /// Positions that the cache of full layers holds.
@@ -86,20 +105,16 @@ pub struct Runtime {
     /// Positions that sliding layers look back.
     pub window: usize,
     /// Positions whose angles are there.
-    angles_filled: usize,
+    pub(super) angles_filled: usize,
 }
 
 impl Runtime {
-    pub(super) fn new(
-        inputs: Inputs,
-        plans: Plans,
-        angles: Vec<Angles>,
-        context: usize,
-        chunk_rows: usize,
-        ring: usize,
-        window: usize,
-    ) -> Runtime {
-        Runtime { inputs, plans, angles, context, chunk_rows, ring, window, angles_filled: 0 }
+    /// What embeds runs of a kind.
+    pub fn sense(&self, kind: RunKind) -> Option<&Sense> {
+        match kind {
+            RunKind::Image | RunKind::Video => self.sight.as_ref(),
+            RunKind::Audio => self.hearing.as_ref(),
+        }
     }
 
     /// Computes and uploads the rotary angles of all positions before `end`.

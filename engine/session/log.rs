@@ -68,11 +68,19 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::RunKind;
+    use crate::models::{Heard, RunKind};
 
     fn log() -> Log {
-        let run =
-            MediaRun { kind: RunKind::Audio, token: 9, rows: 3, width: 1, features: vec![0.0; 3], positions: vec![] };
+        let run = MediaRun {
+            kind: RunKind::Audio,
+            token: 9,
+            rows: 3,
+            per_token: 1,
+            width: 1,
+            features: vec![0.0; 3],
+            positions: vec![],
+            heard: Heard::default(),
+        };
         let mut log = Log::default();
         log.push(&Piece::Tokens(vec![1, 2]));
         log.push(&Piece::Run(Arc::new(run)));

@@ -14,7 +14,8 @@ pub use score::{Window, windows};
 use crate::error::{Error, Result};
 use crate::gpu::TokenReader;
 use crate::media::Audio;
-use crate::models::{Media, Model, Piece, Progress, Runtime};
+use crate::models::gemma::Sound;
+use crate::models::{Heard, Media, Model, Piece, Progress, RunKind, Runtime};
 use log::Log;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +60,19 @@ pub struct Mark {
     len: usize,
     transcript: Transcript,
     pending: Option<u32>,
-    hearing: Option<Vec<f32>>,
+    hearing: Option<Hearing>,
+    sound_rows: u64,
+}
+
+/// A sound that is being heard.
+#[derive(Clone, Debug, Default)]
+struct Hearing {
+    /// Samples that are in no token yet.
+    waiting: Vec<f32>,
+    /// Samples heard.
+    samples: usize,
+    /// Tokens read.
+    tokens: usize,
 }
 
 /// Stops an answer from another thread.
@@ -96,8 +109,10 @@ pub struct Session {
     head_row: u32,
     /// That row is the state of the last token in the cache.
     ready: bool,
-    /// Sound that is being heard: samples that do not fill a frame yet.
-    hearing: Option<Vec<f32>>,
+    /// Sound that is being heard.
+    hearing: Option<Hearing>,
+    /// Rows of sound embedded so far: an encoder that remembers the last ones has lost those of an earlier mark.
+    sound_rows: u64,
     cancel: Cancel,
 }
 
@@ -154,6 +169,7 @@ impl Session {
             head_row: 0,
             ready: false,
             hearing: None,
+            sound_rows: 0,
             cancel: Cancel::default(),
         })
     }
@@ -231,7 +247,7 @@ impl Session {
         self.prefill(&pieces)
     }
 
-    /// Reads sound at the model's rate as it is heard: whole frames at once, the rest when more comes or the sound ends,
+    /// Reads sound at the model's rate as it is heard: whole tokens at once, the rest when more comes or the sound ends,
     /// which any other call means. The first call opens the sound.
     ///
     /// # Errors
@@ -247,17 +263,30 @@ impl Session {
             self.transcript.push("audio", "");
             let opened = self.open_sound(ids.audio, ids.audio_ends[0]);
             self.restore_on_error(before, opened)?;
-            self.hearing = Some(Vec::new());
+            self.hearing = Some(Hearing::default());
         }
-        let Some(waiting) = &mut self.hearing else { return Ok(()) };
-        waiting.extend_from_slice(samples);
-        let whole = waiting.len() / sound.frame_samples * sound.frame_samples;
-        if whole == 0 {
-            return Ok(());
+        if let Some(hearing) = &mut self.hearing {
+            hearing.waiting.extend_from_slice(samples);
+            hearing.samples += samples.len();
         }
-        let rest = waiting.split_off(whole);
-        let frames = std::mem::replace(waiting, rest);
-        self.prefill(&[self.model.config().sound_run(frames)])
+        match self.heard_run(&sound, false) {
+            Some(run) => self.prefill(&[run]),
+            None => Ok(()),
+        }
+    }
+
+    /// The tokens of the sound that is being heard that can be read now.
+    fn heard_run(&mut self, sound: &Sound, ended: bool) -> Option<Piece> {
+        let Hearing { waiting, samples, tokens } = self.hearing.as_mut()?;
+        let due = sound.tokens(*samples, ended).saturating_sub(*tokens);
+        if due == 0 {
+            return None;
+        }
+        let heard = Heard { tokens: *tokens, samples: *samples };
+        let run = self.model.config().sound_run(waiting, due, heard);
+        waiting.drain(..waiting.len().min(due * sound.frame_samples));
+        *tokens += due;
+        Some(run)
     }
 
     /// Reads what stands before the placeholder of a sound, and the sound's begin.
@@ -272,11 +301,9 @@ impl Session {
 
     /// Ends the sound that is being heard.
     fn hear_end(&mut self) -> Result<()> {
-        let Some(rest) = self.hearing.take() else { return Ok(()) };
-        let mut pieces = Vec::new();
-        if !rest.is_empty() {
-            pieces.push(self.model.config().sound_run(rest));
-        }
+        let (Some(_), Some(sound)) = (&self.hearing, self.model.config().sound.clone()) else { return Ok(()) };
+        let mut pieces: Vec<Piece> = self.heard_run(&sound, true).into_iter().collect();
+        self.hearing = None;
         pieces.push(Piece::Tokens(vec![self.model.config().media_ids.audio_ends[1]]));
         self.prefill(&pieces)
     }
@@ -288,6 +315,7 @@ impl Session {
             transcript: self.transcript.clone(),
             pending: self.pending,
             hearing: self.hearing.clone(),
+            sound_rows: self.sound_rows,
         }
     }
 
@@ -300,6 +328,11 @@ impl Session {
         self.hearing = mark.hearing.clone();
         self.transcript = mark.transcript.clone();
         self.pending = mark.pending;
+        let remembers = self.runtime.sense(RunKind::Audio).is_some_and(|sense| sense.ring.is_some());
+        if remembers && mark.hearing.is_some() && self.sound_rows != mark.sound_rows {
+            self.log.truncate(mark.len);
+            return self.read_again();
+        }
         self.shorten(mark.len)
     }
 

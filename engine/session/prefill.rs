@@ -4,7 +4,7 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::gpu::Plan;
 use crate::kernels::stride;
-use crate::models::{MediaRun, Piece, Step};
+use crate::models::{MediaRun, Piece, RunKind, Step};
 use std::sync::Arc;
 
 /// Told of the states on the way, by name; see [`crate::trace`].
@@ -13,8 +13,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) logits_from: usize,
     /// The other states are told, too.
     pub(crate) taps: bool,
-    /// Takes a name and the values of the rows of a chunk.
-    pub(crate) seen: &'a mut dyn FnMut(&str, Vec<f32>),
+    /// Takes a name, the width of a row, and the values of the rows of a chunk.
+    pub(crate) seen: &'a mut dyn FnMut(&str, usize, Vec<f32>),
 }
 
 /// Rows that are read together.
@@ -131,7 +131,8 @@ impl Session {
             for row in watch.logits_from.saturating_sub(start)..rows {
                 self.runtime.write_step(&gpu, Step { head_row: row as u32, ..step });
                 self.runtime.plans.head.run(&gpu, 1)?;
-                (watch.seen)("logits", self.runtime.read_logits(&gpu)?);
+                let logits = self.runtime.read_logits(&gpu)?;
+                (watch.seen)("logits", logits.len(), logits);
             }
         }
         self.ready = true;
@@ -139,34 +140,44 @@ impl Session {
     }
 
     /// Turns rows of a run into embeddings and puts them into their places.
-    fn embed_slice(&self, slice: &Slice, watch: &mut Option<Watch<'_>>) -> Result<()> {
+    fn embed_slice(&mut self, slice: &Slice, watch: &mut Option<Watch<'_>>) -> Result<()> {
         let Slice { run, first, rows, place } = slice;
-        let (gpu, inputs, plans) = (self.model.gpu(), &self.runtime.inputs, &self.runtime.plans);
-        let (features, plan) = match run.is_block() {
-            true => (&inputs.patches, &plans.vision),
-            false => (&inputs.frames, &plans.sound),
-        };
-        let (Some(features), Some(plan)) = (features, plan) else { return Ok(()) };
-        let values = &run.features[first * run.width..(first + rows) * run.width];
-        if stride(run.width) == run.width {
-            gpu.write(features, 0, values);
+        if run.kind == RunKind::Audio {
+            self.sound_rows += *rows as u64;
+        }
+        let (gpu, runtime) = (self.model.gpu(), &self.runtime);
+        let Some(sense) = runtime.sense(run.kind) else { return Ok(()) };
+        let units = first * run.per_token..(first + rows) * run.per_token;
+        // In a ring, rows of a sound are counted from its beginning.
+        let begin = sense.ring.map_or(0, |_| run.heard.tokens * run.per_token + units.start);
+        let values = &run.features[units.start * run.width..units.end * run.width];
+        let row_of = |unit: usize| sense.ring.map_or(unit, |ring| (begin + unit) % ring);
+        if sense.ring.is_none() && stride(run.width) == run.width {
+            gpu.write(&sense.features, 0, values);
         } else {
-            for (row, values) in values.chunks_exact(run.width).enumerate() {
-                gpu.write(features, row * stride(run.width), values);
+            for (unit, values) in values.chunks_exact(run.width).enumerate() {
+                gpu.write(&sense.features, row_of(unit) * stride(run.width), values);
             }
         }
-        if let (Some(places), true) = (&inputs.places, run.is_block()) {
-            gpu.write(places, 0, run.positions[*first..first + rows].as_flattened());
+        if let Some(places) = &sense.places {
+            gpu.write(places, 0, run.positions[units.clone()].as_flattened());
         }
+        if let Some(ends) = &sense.ends {
+            gpu.write(ends, 0, &vec![units.len() as u32 - 1; units.len()]);
+        }
+        gpu.write(&sense.span, 0, &[begin, units.len(), run.heard.samples, *rows].map(|number| number as u32));
         let targets: Vec<u32> = (*place as u32..(place + rows) as u32).collect();
-        gpu.write(&inputs.targets, 0, &targets);
-        self.replay(plan, *rows, watch)
+        gpu.write(&runtime.inputs.targets, 0, &targets);
+        for stage in &sense.stages {
+            self.replay(&stage.plan, rows * stage.rows_per_token, watch)?;
+        }
+        Ok(())
     }
 
     fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {
         match watch {
             Some(watch) if watch.taps => {
-                plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, values))
+                plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, tap.width, values))
             }
             _ => plan.run(self.model.gpu(), rows as u32),
         }
@@ -182,6 +193,11 @@ impl Session {
             self.cached = len;
             return Ok(());
         }
+        self.read_again()
+    }
+
+    /// Reads everything in the log anew.
+    pub(super) fn read_again(&mut self) -> Result<()> {
         let pieces = std::mem::take(&mut self.log).pieces();
         let pending = self.pending.take();
         (self.cached, self.high_water, self.ready) = (0, 0, false);

@@ -55,7 +55,7 @@ impl Session {
         let empty = self.mark();
         let mut nats = Vec::with_capacity(read.len() - first_row);
         let mut wanted = ids.get(*first..).unwrap_or_default().iter();
-        let mut seen = |_: &str, logits: Vec<f32>| {
+        let mut seen = |_: &str, _: usize, logits: Vec<f32>| {
             if let Some(id) = wanted.next() {
                 nats.push(surprise(&logits, *id));
             }

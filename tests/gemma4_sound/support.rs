@@ -65,7 +65,7 @@ impl Unit {
         let processor = checkpoint.optional_json("processor_config.json")?;
         let config = SoundConfig::read(&checkpoint.config().object("audio_config")?, processor.as_ref())?;
         let width = checkpoint.config().object("text_config")?.usize("hidden_size", ..)?;
-        let weights = SoundWeights::load(&Upload::new(gpu, &checkpoint, &|_, _| {}), &config)?;
+        let weights = SoundWeights::load(&Upload::new(gpu, &checkpoint, 0, &|_, _| {}), &config)?;
         let encoder = SoundEncoder::new(gpu, &config, most_rows)?;
         let out = gpu.array("out", most_rows.next_multiple_of(32) * stride(width))?;
         let plan = |rows| -> Result<Plan> {

@@ -17,7 +17,7 @@ fn shader_equals_reference() {
         let gate_up: Vec<f32> = noise(seed, row_count * 2 * size).iter().map(|v| 6.0 * v).collect();
         let on_gpu = rows(gpu, "gate_up", &gate_up, 2 * size, stride(2 * size));
         let y = Output::new(gpu, "y", row_count * stride(size));
-        run(gpu, row_count, |plan| gate::record(plan, size, row_count, &on_gpu, &y.array));
+        run(gpu, row_count, |plan| gate::record_joint(plan, size, row_count, &on_gpu, &y.array));
         let expected = gate::reference(&gate_up, size);
         assert_close("y", &y.read_rows(gpu, size, stride(size)), &expected, 2e-6);
     });
@@ -31,7 +31,7 @@ fn large_gates_neither_overflow_nor_leak() {
         let gate_up: Vec<f32> = gates.into_iter().chain(vec![1.0; size]).collect();
         let on_gpu = rows(gpu, "gate_up", &gate_up, 2 * size, stride(2 * size));
         let y = Output::new(gpu, "y", stride(size));
-        run(gpu, 1, |plan| gate::record(plan, size, 1, &on_gpu, &y.array));
+        run(gpu, 1, |plan| gate::record_joint(plan, size, 1, &on_gpu, &y.array));
         let y = y.read_rows(gpu, size, stride(size));
         for (i, expected) in gate::reference(&gate_up, size).into_iter().enumerate() {
             // Small negative results too are right to a part in 10⁵, where the formula with tanh has lost them.
@@ -39,4 +39,24 @@ fn large_gates_neither_overflow_nor_leak() {
             assert!((y[i] - expected).abs() <= allowed, "gate {}: {} {expected}", gate_up[i], y[i]);
         }
     }
+}
+
+#[test]
+fn the_other_branch_may_lie_in_wider_rows() {
+    for_shapes(8, (1usize..6, 1usize..300, 0usize..40, any::<u64>()), |gpu, &(row_count, size, start, seed)| {
+        let (gate, up_stride) = (noise(seed, row_count * size), start + size + 3);
+        let up = noise(seed ^ 1, row_count * up_stride);
+        let on_gpu = rows(gpu, "gate", &gate, size, stride(size));
+        let up_array = gpu.array_of("up", &up).unwrap();
+        let y = Output::new(gpu, "y", row_count * stride(size));
+        let arrays =
+            gate::Arrays { gate: &on_gpu, gate_stride: stride(size), up: &up_array, up_start: start, up_stride };
+        run(gpu, row_count, |plan| gate::record(plan, size, row_count, &arrays, &y.array));
+        let joint: Vec<f32> = gate
+            .chunks(size)
+            .zip(up.chunks(up_stride))
+            .flat_map(|(gate, up)| gate.iter().chain(&up[start..start + size]).copied().collect::<Vec<_>>())
+            .collect();
+        assert_close("y", &y.read_rows(gpu, size, stride(size)), &gate::reference(&joint, size), 2e-6);
+    });
 }

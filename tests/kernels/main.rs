@@ -3,7 +3,9 @@
 mod add_norm;
 mod attention;
 mod attention_wide;
+mod axial_rope;
 mod cases;
+mod clamp;
 mod clip_add_norm;
 mod clip_norm;
 mod clip_silu;
@@ -20,6 +22,8 @@ mod matvec_blocks;
 mod multiply_add;
 mod norm_rope;
 mod patch_position;
+mod per_layer;
+mod pool_patches;
 mod ring;
 mod rms_norm;
 mod sample;

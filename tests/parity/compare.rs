@@ -59,6 +59,7 @@ fn rank(name: &str) -> (usize, usize) {
         "vision.",
         "audio.",
         "embeddings",
+        "per_layer",
         "layer.",
         "final_norm",
         "logits",

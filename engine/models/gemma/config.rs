@@ -1,8 +1,10 @@
 //! What the decoder of a Gemma model is made of, and which tensors that asks for. Each family's own file fills it.
 
+use super::projection;
 use crate::error::Result;
 use crate::kernels::attention::Reach;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::models::gemma4::vision::PatchEncoder;
 use crate::weights::{Checkpoint, Expected};
 
 /// How a layer looks back.
@@ -32,19 +34,35 @@ pub struct Layer {
     pub kind: LayerType,
     /// Its heads.
     pub heads: Heads,
+    /// `intermediate_size`, or twice as much where the config makes it wider.
+    pub intermediate_size: usize,
+    /// The earlier layer whose keys and values it attends to instead of its own.
+    pub kv_from: Option<usize>,
+}
+
+impl Layer {
+    /// A layer with keys and values of its own.
+    pub fn new(kind: LayerType, heads: Heads, intermediate_size: usize) -> Layer {
+        Layer { kind, heads, intermediate_size, kv_from: None }
+    }
+}
+
+/// Per-layer embeddings: `hidden_size_per_layer_input` values of a token for each layer, beside the residual stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerLayer {
+    /// `hidden_size_per_layer_input`.
+    pub width: usize,
 }
 
 /// Pictures: `vision_config` and the picture processor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vision {
-    /// Pixels along a side of the square that becomes a token: `patch_size * pooling_kernel_size`.
-    pub token_px: usize,
-    /// `mm_embed_dim`.
-    pub embed_dim: usize,
-    /// `mm_posemb_size`: positions along an axis.
+    /// Pixels along a side of a patch.
+    pub patch_px: usize,
+    /// Patches along a side of the square that becomes a token.
+    pub pooled: usize,
+    /// Positions along an axis.
     pub positions: usize,
-    /// `rms_norm_eps`.
-    pub eps: f32,
     /// Most tokens of a picture.
     pub most_tokens: usize,
     /// Most tokens of a video frame.
@@ -53,24 +71,79 @@ pub struct Vision {
     pub most_frames: usize,
     /// `image_mean`, `image_std` in [0, 1], identity if the processor does not normalise.
     pub normalise: [[f32; 2]; 3],
+    /// What becomes of a patch.
+    pub eyes: Eyes,
+}
+
+/// From patches to embeddings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Eyes {
+    /// Norms and two projections, without an encoder.
+    Projection {
+        /// `mm_embed_dim`.
+        embed_dim: usize,
+        /// `rms_norm_eps`.
+        eps: f32,
+    },
+    /// The patch encoder of Gemma 4.
+    Encoder(PatchEncoder),
 }
 
 impl Vision {
+    /// Pixels along a side of the square that becomes a token.
+    pub fn token_px(&self) -> usize {
+        self.patch_px * self.pooled
+    }
+
+    /// Patches of a token.
+    pub fn patches_per_token(&self) -> usize {
+        self.pooled * self.pooled
+    }
+
+    /// Patches of (channel, row, column), as GGUF files have them, one behind another as (row, column, channel).
+    pub fn channels_last(&self, patches: &[f32]) -> Vec<f32> {
+        let area = self.patch_px * self.patch_px;
+        let patch = |patch: &[f32]| -> Vec<f32> {
+            (0..area).flat_map(|pixel| [0, 1, 2].map(|channel| patch[channel * area + pixel])).collect()
+        };
+        patches.chunks_exact(3 * area).flat_map(patch).collect()
+    }
+
     /// Values of a patch: (row, column, channel).
     pub fn patch_len(&self) -> usize {
-        self.token_px * self.token_px * 3
+        self.patch_px * self.patch_px * 3
     }
 }
 
 /// Sound: `audio_config` and the feature extractor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sound {
-    /// `audio_embed_dim`: samples of a frame, which becomes a token.
+    /// Samples that become a token.
     pub frame_samples: usize,
     /// `sampling_rate`.
     pub sample_rate: u32,
-    /// `rms_norm_eps`.
-    pub eps: f32,
+    /// What becomes of them.
+    pub ears: Ears,
+}
+
+/// From samples to embeddings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ears {
+    /// A norm and a projection, without an encoder.
+    Projection {
+        /// `rms_norm_eps`.
+        eps: f32,
+    },
+}
+
+impl Sound {
+    /// Tokens of a sound of which `samples` samples are known; those that nothing later can change if it has not ended.
+    pub fn tokens(&self, samples: usize, ended: bool) -> usize {
+        match self.ears {
+            Ears::Projection { .. } if ended => samples.div_ceil(self.frame_samples),
+            Ears::Projection { .. } => samples / self.frame_samples,
+        }
+    }
 }
 
 /// Token ids that frame media.
@@ -117,7 +190,7 @@ pub enum Names {
 pub(in crate::models) const HEADS: [&str; 2] = ["lm_head.weight", "language_model.lm_head.weight"];
 
 /// Names in a layer, and the same in GGUF files.
-const IN_GGUF: [(&str, &str); 13] = [
+const IN_GGUF: [(&str, &str); 20] = [
     ("input_layernorm.weight", "attn_norm.weight"),
     ("self_attn.q_proj.weight", "attn_q.weight"),
     ("self_attn.k_proj.weight", "attn_k.weight"),
@@ -131,7 +204,51 @@ const IN_GGUF: [(&str, &str); 13] = [
     ("mlp.up_proj.weight", "ffn_up.weight"),
     ("mlp.down_proj.weight", "ffn_down.weight"),
     ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
+    ("layer_scalar", "layer_output_scale.weight"),
+    ("per_layer_input_gate.weight", "inp_gate.weight"),
+    ("per_layer_projection.weight", "proj.weight"),
+    ("post_per_layer_input_norm.weight", "post_norm.weight"),
+    ("embed_tokens_per_layer.weight", "per_layer_token_embd.weight"),
+    ("per_layer_model_projection.weight", "per_layer_model_proj.weight"),
+    ("per_layer_projection_norm.weight", "per_layer_proj_norm.weight"),
 ];
+
+/// Parts of the names of what sees and hears, and the same in GGUF files.
+const SENSES_IN_GGUF: [(&str, &str); 25] = [
+    ("vision_tower.patch_embedder.input_proj.weight", "v.patch_embd.weight"),
+    ("vision_tower.patch_embedder.position_embedding_table", "v.position_embd.weight"),
+    ("vision_tower.encoder.layers.", "v.blk."),
+    ("vision_tower.std_", "v.std_"),
+    ("vision_embedder.patch_ln1", "v.patch_norm.1"),
+    ("vision_embedder.patch_ln2", "v.patch_norm.2"),
+    ("vision_embedder.pos_norm", "v.patch_norm.3"),
+    ("vision_embedder.patch_dense", "v.patch_embd"),
+    ("vision_embedder.pos_embedding", "v.position_embd.weight"),
+    ("embed_vision.embedding_projection", "mm.input_projection"),
+    ("embed_audio.embedding_projection", "mm.a.input_projection"),
+    (".input_layernorm.", ".ln1."),
+    (".post_attention_layernorm.", ".attn_post_norm."),
+    (".pre_feedforward_layernorm.", ".ln2."),
+    (".post_feedforward_layernorm.", ".ffn_post_norm."),
+    (".self_attn.q_proj.", ".attn_q."),
+    (".self_attn.k_proj.", ".attn_k."),
+    (".self_attn.v_proj.", ".attn_v."),
+    (".self_attn.o_proj.", ".attn_out."),
+    (".self_attn.q_norm.", ".attn_q_norm."),
+    (".self_attn.k_norm.", ".attn_k_norm."),
+    (".mlp.gate_proj.", ".ffn_gate."),
+    (".mlp.up_proj.", ".ffn_up."),
+    (".mlp.down_proj.", ".ffn_down."),
+    (".linear.weight", ".weight"),
+];
+
+fn sense_in_gguf(name: &str) -> String {
+    let mut renamed = name.to_string();
+    for (part, other) in SENSES_IN_GGUF {
+        renamed = renamed.replace(part, other);
+    }
+    renamed
+}
 
 impl Names {
     /// The embedding.
@@ -158,6 +275,17 @@ impl Names {
         }
     }
 
+    /// A tensor of the decoder outside its layers.
+    pub fn decoder(self, name: &str) -> String {
+        match self {
+            Names::Folder { decoder, .. } => format!("{decoder}{name}"),
+            Names::Gguf => {
+                let other = IN_GGUF.iter().find(|row| row.0 == name).map_or(name, |row| row.1);
+                other.to_string()
+            }
+        }
+    }
+
     /// A tensor of a layer.
     pub fn layer(self, index: usize, name: &str) -> String {
         match self {
@@ -166,6 +294,22 @@ impl Names {
                 let other = IN_GGUF.iter().find(|row| row.0 == name).map_or(name, |row| row.1);
                 format!("blk.{index}.{other}")
             }
+        }
+    }
+
+    /// A tensor of what sees or hears, which has the name of `modeling_gemma4.py` behind `model.` here.
+    pub fn sense(self, name: &str) -> String {
+        match self {
+            Names::Folder { .. } => format!("model.{name}"),
+            Names::Gguf => sense_in_gguf(name),
+        }
+    }
+
+    /// The shape of a tensor with one value.
+    pub fn scalar(self) -> &'static [usize] {
+        match self {
+            Names::Folder { .. } => &[],
+            Names::Gguf => &[1],
         }
     }
 
@@ -202,10 +346,10 @@ pub struct Config {
     pub vocab_size: usize,
     /// `hidden_size`.
     pub hidden_size: usize,
-    /// `intermediate_size`.
-    pub intermediate_size: usize,
     /// The layers in order.
     pub layers: Vec<Layer>,
+    /// Per-layer embeddings, if it has them.
+    pub per_layer: Option<PerLayer>,
     /// `rms_norm_eps`.
     pub eps: f32,
     /// `sliding_window`.
@@ -241,6 +385,11 @@ impl Config {
         }
     }
 
+    /// `intermediate_size`, of the widest layers.
+    pub fn intermediate_size(&self) -> usize {
+        self.layers.iter().map(|layer| layer.intermediate_size).max().unwrap_or(0)
+    }
+
     /// Which positions a row of a layer sees.
     pub fn reach(&self, kind: LayerType) -> Reach {
         match kind {
@@ -259,10 +408,17 @@ impl Config {
         checkpoint.check(&self.tensors(), &|name| self.leaves_out(name))
     }
 
-    /// Whether a tensor may be there and is not used: some exports keep the tied head as a tensor of its own, and eyes that
-    /// this family has no use for are left where they are.
+    /// Whether a tensor may be there and is not used: some exports keep the tied head as a tensor of its own, and eyes and
+    /// ears that are not used are left where they are.
     pub fn leaves_out(&self, name: &str) -> bool {
-        self.vision.is_none() && self.names.is_of_vision_tower(name) || self.tied && HEADS.contains(&name)
+        let of_ears =
+            ["model.audio_tower.", "model.embed_audio.", "a.", "mm.a."].iter().any(|part| name.starts_with(part));
+        // Read with the config.
+        let of_rope = self.names == Names::Gguf && name == "rope_freqs.weight";
+        of_rope
+            || self.sound.is_none() && of_ears
+            || self.vision.is_none() && self.names.is_of_vision_tower(name)
+            || self.tied && HEADS.contains(&name)
     }
 
     /// Every tensor of the checkpoint with its shape.
@@ -282,38 +438,49 @@ impl Config {
             let Heads { num_heads, num_kv_heads, head_dim, values } = layer.heads;
             add("input_layernorm.weight", &[hidden]);
             add("self_attn.q_proj.weight", &[num_heads * head_dim, hidden]);
-            add("self_attn.k_proj.weight", &[num_kv_heads * head_dim, hidden]);
-            if values != Values::FromKeys {
+            if values != Values::Shared {
+                add("self_attn.k_proj.weight", &[num_kv_heads * head_dim, hidden]);
+                add("self_attn.k_norm.weight", &[head_dim]);
+            }
+            if !matches!(values, Values::FromKeys | Values::Shared) {
                 add("self_attn.v_proj.weight", &[num_kv_heads * head_dim, hidden]);
             }
             add("self_attn.q_norm.weight", &[head_dim]);
-            add("self_attn.k_norm.weight", &[head_dim]);
             add("self_attn.o_proj.weight", &[hidden, num_heads * head_dim]);
             add("post_attention_layernorm.weight", &[hidden]);
             add("pre_feedforward_layernorm.weight", &[hidden]);
-            add("mlp.gate_proj.weight", &[self.intermediate_size, hidden]);
-            add("mlp.up_proj.weight", &[self.intermediate_size, hidden]);
-            add("mlp.down_proj.weight", &[hidden, self.intermediate_size]);
+            add("mlp.gate_proj.weight", &[layer.intermediate_size, hidden]);
+            add("mlp.up_proj.weight", &[layer.intermediate_size, hidden]);
+            add("mlp.down_proj.weight", &[hidden, layer.intermediate_size]);
             add("post_feedforward_layernorm.weight", &[hidden]);
             if self.layer_scalars {
                 add("layer_scalar", &[1]);
             }
+            if let Some(PerLayer { width }) = self.per_layer {
+                add("per_layer_input_gate.weight", &[width, hidden]);
+                add("per_layer_projection.weight", &[hidden, width]);
+                add("post_per_layer_input_norm.weight", &[hidden]);
+            }
+        }
+        if let Some(PerLayer { width }) = self.per_layer {
+            let all_layers = self.layers.len() * width;
+            let mut add = |name: &str, shape: &[usize]| all.push(Expected::new(self.names.decoder(name), shape));
+            add("embed_tokens_per_layer.weight", &[self.vocab_size, all_layers]);
+            add("per_layer_model_projection.weight", &[all_layers, hidden]);
+            add("per_layer_projection_norm.weight", &[width]);
         }
         if let Some(vision) = &self.vision {
-            let (patch, embed) = (vision.patch_len(), vision.embed_dim);
-            let mut add = |name: &str, shape: &[usize]| all.push(Expected::new(format!("model.{name}"), shape));
-            for (name, width) in [("patch_ln1", patch), ("patch_ln2", embed), ("pos_norm", embed)] {
-                add(&format!("vision_embedder.{name}.weight"), &[width]);
-                add(&format!("vision_embedder.{name}.bias"), &[width]);
+            match &vision.eyes {
+                Eyes::Projection { embed_dim, .. } => {
+                    projection::patch_tensors(vision, *embed_dim, hidden, self.names, &mut all);
+                }
+                Eyes::Encoder(encoder) => encoder.tensors(vision, hidden, self.names, &mut all),
             }
-            add("vision_embedder.patch_dense.weight", &[embed, patch]);
-            add("vision_embedder.patch_dense.bias", &[embed]);
-            add("vision_embedder.pos_embedding", &[vision.positions, 2, embed]);
-            add("embed_vision.embedding_projection.weight", &[hidden, embed]);
         }
         if let Some(sound) = &self.sound {
-            let name = "model.embed_audio.embedding_projection.weight";
-            all.push(Expected::new(name, [hidden, sound.frame_samples]));
+            match &sound.ears {
+                Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden, self.names)),
+            }
         }
         all
     }

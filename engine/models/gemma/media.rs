@@ -3,9 +3,12 @@
 use super::{Config, Sound, Vision};
 use crate::error::{Error, Result};
 use crate::media::{Audio, Image, Video, resize};
-use crate::models::{Media, MediaRun, Piece, RunKind, Segment};
+use crate::models::{Heard, Media, MediaRun, Piece, RunKind, Segment};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Tokens of a picture that no model asks for.
+const MOST_IMAGE_TOKENS: usize = 4096;
 
 impl Config {
     /// Whether the checkpoint has the sense for a part.
@@ -19,6 +22,21 @@ impl Config {
             Media::Video(_) => ("video", self.vision.is_some()),
         };
         if has { Ok(()) } else { Err(self.unsupported(kind)) }
+    }
+
+    /// Gives pictures so many tokens at most, if it takes any.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a number that no model asks for.
+    pub(in crate::models) fn set_image_tokens(&mut self, tokens: usize) -> Result<()> {
+        if tokens == 0 || tokens > MOST_IMAGE_TOKENS {
+            let problem = format!("are {tokens}, expected 1 to {MOST_IMAGE_TOKENS}");
+            return Err(Error::Argument { name: "tokens of a picture", problem });
+        }
+        if let Some(vision) = &mut self.vision {
+            vision.most_tokens = tokens;
+        }
+        Ok(())
     }
 
     /// A picture, sound or video as text with runs of tokens whose embeddings come from features.
@@ -62,10 +80,11 @@ impl Config {
         Ok(segments)
     }
 
-    /// Whole frames of sound, or a last one to be filled with zeros, as a run; samples at the model's rate.
-    pub fn sound_run(&self, samples: Vec<f32>) -> Piece {
+    /// `tokens` tokens of sound as a run, the first samples of `samples`, which are at the model's rate; what the last
+    /// token lacks is filled with zeros.
+    pub fn sound_run(&self, samples: &[f32], tokens: usize, heard: Heard) -> Piece {
         let width = self.sound.as_ref().map_or(1, |sound| sound.frame_samples);
-        Piece::Run(Arc::new(frame_run(width, samples, self.media_ids.audio)))
+        Piece::Run(Arc::new(frame_run(width, samples, tokens, heard, self.media_ids.audio)))
     }
 
     fn unsupported(&self, kind: &'static str) -> Error {
@@ -104,11 +123,12 @@ pub fn target_size(width: u32, height: u32, token_px: usize, most_tokens: usize)
     Ok(((across * token_px) as u32, (down * token_px) as u32))
 }
 
-/// Squares in row order, each as (row, column, channel) in [0, 1], with their places (x, y).
+/// Patches in row order, each as (row, column, channel) in [0, 1], with their places (x, y).
 fn patches(vision: &Vision, image: &Image, most_tokens: usize, kind: RunKind, token: u32) -> Result<MediaRun> {
     let refuse = |problem| Error::Media { path: "the picture".into(), kind: "a picture", problem };
-    let side = vision.token_px;
-    let (width, height) = target_size(image.width, image.height, side, most_tokens).map_err(refuse)?;
+    let token_px = vision.token_px();
+    let (width, height) = target_size(image.width, image.height, token_px, most_tokens).map_err(refuse)?;
+    let side = vision.patch_px;
     let (across, down) = (width as usize / side, height as usize / side);
     if across.max(down) > vision.positions {
         let problem = format!(
@@ -134,7 +154,17 @@ fn patches(vision: &Vision, image: &Image, most_tokens: usize, kind: RunKind, to
             }
         }
     }
-    Ok(MediaRun { kind, token, rows: positions.len(), width: vision.patch_len(), features, positions })
+    let per_token = vision.patches_per_token();
+    Ok(MediaRun {
+        kind,
+        token,
+        rows: positions.len() / per_token,
+        per_token,
+        width: vision.patch_len(),
+        features,
+        positions,
+        heard: Heard::default(),
+    })
 }
 
 /// Frames of raw samples, the last one filled with zeros.
@@ -146,16 +176,22 @@ fn frames(sound: &Sound, audio: &Audio, token: u32) -> Result<MediaRun> {
         resampled = audio.clone().resampled(sound.sample_rate)?;
         &resampled
     };
-    if audio.samples.is_empty() {
-        let problem = "it holds no samples; use another recording".into();
+    let samples = audio.samples.len();
+    let tokens = sound.tokens(samples, true);
+    if tokens == 0 {
+        let problem = match samples {
+            0 => "it holds no samples; use another recording".to_string(),
+            _ => format!("it holds {samples} samples, too few for a token; use a longer recording"),
+        };
         return Err(Error::Media { path: Path::new("the sound").into(), kind: "sound", problem });
     }
-    Ok(frame_run(sound.frame_samples, audio.samples.clone(), token))
+    let heard = Heard { tokens: 0, samples };
+    Ok(frame_run(sound.frame_samples, &audio.samples, tokens, heard, token))
 }
 
 /// As [`frames`], of samples at the model's rate.
-fn frame_run(width: usize, mut samples: Vec<f32>, token: u32) -> MediaRun {
-    let rows = samples.len().div_ceil(width);
-    samples.resize(rows * width, 0.0);
-    MediaRun { kind: RunKind::Audio, token, rows, width, features: samples, positions: Vec::new() }
+fn frame_run(width: usize, samples: &[f32], rows: usize, heard: Heard, token: u32) -> MediaRun {
+    let mut features = samples[..samples.len().min(rows * width)].to_vec();
+    features.resize(rows * width, 0.0);
+    MediaRun { kind: RunKind::Audio, token, rows, per_token: 1, width, features, positions: Vec::new(), heard }
 }

@@ -33,9 +33,10 @@ pub struct SoundEncoder {
     variant: Variant,
     most_rows: usize,
     tables: spectrogram::Tables,
-    /// `[most_rows, stride(row_width)]` rows of samples, written by the host before each replay.
+    /// Ring of `[sample_rows, stride(row_width)]` rows of samples, row `p` of a sound at `p % sample_rows`; the host writes
+    /// those of a replay before it.
     pub samples: Array<f32>,
-    /// First row since the beginning of the sound, rows, samples known; written by the host before each replay.
+    /// First row since the beginning of the sound, rows, samples known; the host writes them before each replay.
     pub span: Array<u32>,
     states: States,
     layers: Vec<Rings>,
@@ -44,8 +45,6 @@ pub struct SoundEncoder {
 /// What lies between one dispatch and the next.
 #[derive(Debug)]
 struct States {
-    /// Ring of rows of samples.
-    sounds: Array<f32>,
     /// Ring of frames.
     frames: Array<f32>,
     /// Ring of the first convolution's rows.
@@ -102,10 +101,9 @@ impl SoundEncoder {
             variant: Variant::best(gpu),
             most_rows,
             tables: spectrogram::Tables::new(gpu, &config.spectrogram)?,
-            samples: ring("samples", most_rows, config.row_width())?,
+            samples: ring("samples", lengths.samples, config.row_width())?,
             span: gpu.array("span", 4)?,
             states: States {
-                sounds: ring("ring of samples", lengths.sounds, config.row_width())?,
                 frames: ring("frames", lengths.frames, config.spectrogram.mels)?,
                 halved: ring("convolved rows", lengths.halved, first * config.channels[0])?,
                 quartered: rows("convolved rows", second * config.channels[1])?,
@@ -127,6 +125,11 @@ impl SoundEncoder {
         self.most_rows
     }
 
+    /// Rows of the ring of samples.
+    pub fn sample_rows(&self) -> usize {
+        Lengths::new(&self.config, self.most_rows).samples
+    }
+
     /// Writes what a replay of rows `first` on reads: rows of samples as [`SoundConfig::features`] makes them, and how many
     /// samples of the sound are `known` in all. Rows are to come in order, each once, from row 0 of a sound on.
     ///
@@ -146,7 +149,7 @@ impl SoundEncoder {
             return Err(Error::Argument { name: "the sound", problem });
         }
         for (row, values) in features.chunks_exact(width).enumerate() {
-            gpu.write(&self.samples, row * distance, values);
+            gpu.write(&self.samples, (first + row) % self.sample_rows() * distance, values);
         }
         gpu.write(&self.span, 0, &[first as u32, rows as u32, known as u32]);
         Ok(())
@@ -205,7 +208,7 @@ impl SoundEncoder {
 /// Rows of the rings.
 #[derive(Clone, Copy, Debug)]
 struct Lengths {
-    sounds: usize,
+    samples: usize,
     frames: usize,
     halved: usize,
     keys: usize,
@@ -217,7 +220,7 @@ impl Lengths {
     fn new(config: &SoundConfig, most_rows: usize) -> Lengths {
         let frames = config.spectrogram.row_frames * most_rows;
         Lengths {
-            sounds: most_rows + config.spectrogram.rows_back(),
+            samples: most_rows + config.spectrogram.rows_back(),
             frames: frames + 1,
             halved: frames / 2 + 1,
             keys: most_rows + config.window - 1,
@@ -240,11 +243,9 @@ impl Recorder<'_> {
     /// Samples to `x[0]`, and its norm for the first layer.
     fn rows(&self, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (config, states, lengths, most) = (self.config, self.states, self.lengths, self.most_rows);
-        let (samples, span) = (&self.encoder.samples, &self.encoder.span);
-        let width = config.row_width();
-        ring::record(plan, width, lengths.sounds, Bounds::NONE, most, samples, span, &states.sounds)?;
-        let arrays = spectrogram::Arrays { samples: &states.sounds, span, y: &states.frames };
-        let rings = [lengths.sounds, lengths.frames];
+        let SoundEncoder { samples, span, .. } = self.encoder;
+        let arrays = spectrogram::Arrays { samples, span, y: &states.frames };
+        let rings = [lengths.samples, lengths.frames];
         spectrogram::record(plan, &config.spectrogram, &self.encoder.tables, rings, most, &arrays)?;
         let hop = config.spectrogram.hop_length;
         let first = subsample_conv::Shape {

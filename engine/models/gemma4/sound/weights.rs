@@ -139,20 +139,16 @@ impl LayerWeights {
 
 impl Clipped {
     fn load(upload: &Upload<'_>, config: &SoundConfig, name: &str) -> Result<Clipped> {
-        let bound = |place: usize| match config.clipped {
-            true => upload.bound(&format!("{name}.{}", BOUNDS[place])),
-            false => Ok(if place.is_multiple_of(2) { f32::MIN } else { f32::MAX }),
+        let bound = |place: usize, none: f32| match config.clipped {
+            true => Ok(upload.bound(&format!("{name}.{}", BOUNDS[place]))?.unwrap_or(none)),
+            false => Ok(none),
         };
-        let both = |low: f32, high: f32| {
-            let high = high.clamp(f32::MIN, f32::MAX);
+        let both = |place: usize| -> Result<Bounds> {
+            let (low, high) = (bound(place, f32::MIN)?, bound(place + 1, f32::MAX)?);
             // Bounds in the wrong order leave the upper one, as in the reference.
-            Bounds { low: low.clamp(f32::MIN, high), high }
+            Ok(Bounds { low: low.min(high), high })
         };
-        Ok(Clipped {
-            weight: upload.matrix(&[&format!("{name}.linear.weight")])?,
-            input: both(bound(0)?, bound(1)?),
-            output: both(bound(2)?, bound(3)?),
-        })
+        Ok(Clipped { weight: upload.matrix(&[&format!("{name}.linear.weight")])?, input: both(0)?, output: both(2)? })
     }
 }
 

@@ -1,0 +1,134 @@
+//! From the features of pictures and sound to embeddings: a projection or an encoder, then into their places.
+
+use super::config::{Ears, Eyes, Names, Sound, Vision};
+use super::projection::{self, PatchProjection};
+use crate::error::Result;
+use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
+use crate::kernels::{Matrix, Variant, scatter, stride};
+use crate::models::gemma4::vision::{PatchArrays, PatchEncoderWeights, record_encoder};
+use crate::models::{Sense, Stage};
+use crate::weights::Upload;
+
+/// Weights of what sees.
+pub(super) enum EyesWeights {
+    Projection(Box<PatchProjection>),
+    Encoder(Box<PatchEncoderWeights>),
+}
+
+impl EyesWeights {
+    pub(super) fn load(upload: &Upload<'_>, vision: &Vision, names: Names) -> Result<EyesWeights> {
+        match &vision.eyes {
+            Eyes::Projection { .. } => {
+                Ok(EyesWeights::Projection(Box::new(PatchProjection::load(upload, vision, names)?)))
+            }
+            Eyes::Encoder(encoder) => {
+                Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, vision, encoder, names)?)))
+            }
+        }
+    }
+}
+
+/// Weights of what hears.
+pub(super) enum EarsWeights {
+    Projection(Matrix),
+}
+
+impl EarsWeights {
+    pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
+        match sound.ears {
+            Ears::Projection { .. } => {
+                let name = names.sense("embed_audio.embedding_projection.weight");
+                Ok(EarsWeights::Projection(upload.matrix(&[&name])?))
+            }
+        }
+    }
+}
+
+/// Where embeddings go.
+pub(in crate::models) struct Target<'a> {
+    pub(in crate::models) gpu: &'a Gpu,
+    pub(in crate::models) variant: Variant,
+    /// Most tokens of a replay.
+    pub(in crate::models) rows: usize,
+    pub(in crate::models) hidden_size: usize,
+    /// Embeddings on their way.
+    pub(in crate::models) y: &'a Array<f32>,
+    /// Rows of `x` that they go to.
+    pub(in crate::models) targets: &'a Array<u32>,
+    pub(in crate::models) x: &'a Array<f32>,
+}
+
+impl Target<'_> {
+    /// One plan out of what `record` records.
+    pub(in crate::models) fn plan(
+        &self,
+        progress: &(dyn Fn(usize, usize) + Sync),
+        record: impl FnOnce(&mut PlanBuilder<'_>) -> Result<()>,
+    ) -> Result<Plan> {
+        let mut plan = PlanBuilder::new(self.gpu);
+        record(&mut plan)?;
+        plan.finish(progress)
+    }
+
+    /// The embeddings in `y` into their places.
+    pub(in crate::models) fn scatter(&self, plan: &mut PlanBuilder<'_>, name: &str) -> Result<()> {
+        plan.tap(name, self.y, self.hidden_size, stride(self.hidden_size));
+        scatter::record(plan, self.hidden_size, self.rows, self.y, self.targets, self.x)
+    }
+
+    fn features(&self, rows: usize, width: usize) -> Result<Array<f32>> {
+        self.gpu.rows("features", rows * stride(width))
+    }
+}
+
+/// Memory and plans of what sees.
+pub(super) fn sight(
+    vision: &Vision,
+    weights: &EyesWeights,
+    target: &Target<'_>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Sense> {
+    let patches = target.rows * vision.patches_per_token();
+    let features = target.features(patches, vision.patch_len())?;
+    let places = target.gpu.array("places", 2 * patches)?;
+    let span = target.gpu.array("span", 4)?;
+    let (ends, stages) = match weights {
+        EyesWeights::Projection(weights) => {
+            let record = |plan: &mut PlanBuilder<'_>| {
+                projection::record_patches(plan, vision, weights, target, &features, &places)?;
+                target.scatter(plan, "vision.out")
+            };
+            (None, vec![Stage { plan: target.plan(progress, record)?, rows_per_token: 1 }])
+        }
+        EyesWeights::Encoder(weights) => {
+            let ends = target.gpu.array("ends", patches)?;
+            let Eyes::Encoder(encoder) = &vision.eyes else { unreachable!("weights are those of the config") };
+            let arrays = PatchArrays { features: &features, places: &places, span: &span, ends: &ends };
+            let [encode, mut project] = record_encoder(vision, encoder, weights, target, &arrays)?;
+            target.scatter(&mut project, "vision.out")?;
+            let encode = Stage { plan: encode.finish(progress)?, rows_per_token: vision.patches_per_token() };
+            (Some(ends), vec![encode, Stage { plan: project.finish(progress)?, rows_per_token: 1 }])
+        }
+    };
+    Ok(Sense { features, ring: None, places: Some(places), ends, span, stages })
+}
+
+/// Memory and plans of what hears.
+pub(super) fn hearing(
+    sound: &Sound,
+    weights: &EarsWeights,
+    target: &Target<'_>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Sense> {
+    let features = target.features(target.rows, sound.frame_samples)?;
+    let span = target.gpu.array("span", 4)?;
+    let EarsWeights::Projection(projection) = weights;
+    let stages = vec![Stage {
+        plan: target.plan(progress, |plan| {
+            projection::record_frames(plan, sound, projection, target, &features)?;
+            target.scatter(plan, "audio.out")
+        })?,
+        rows_per_token: 1,
+    }];
+    Ok(Sense { features, ring: None, places: None, ends: None, span, stages })
+}

@@ -1,6 +1,6 @@
 //! Rows that later ones look back at, kept in a ring: row `p` since the beginning lies at `p % ring`, clamped on its way.
 //!
-//! Keys and values of a stream; nothing is moved when it goes on, and nothing reset when another one begins.
+//! Keys, values and samples of a stream; nothing is moved when it goes on, and nothing reset when another one begins.
 //! Floor: the rows, once in and once out. Shader: `shaders/ring.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};

@@ -70,7 +70,8 @@ impl Unit {
         let out = gpu.array("out", most_rows.next_multiple_of(32) * stride(width))?;
         let plan = |rows| -> Result<Plan> {
             let mut plan = PlanBuilder::new(gpu);
-            encoder.record(&mut plan, &weights, rows, &out)?;
+            encoder.record_frames(&mut plan, &weights, rows)?;
+            encoder.record_layers(&mut plan, &weights, rows, &out)?;
             plan.finish(&|_, _| {})
         };
         let plans = [plan(most_rows)?, plan(1)?];
@@ -84,8 +85,7 @@ impl Unit {
         self.encoder.write(&self.gpu, first, &features, samples.len()).unwrap();
         let rows = end - first;
         self.plan(rows).trace(&self.gpu, rows as u32, |tap, values| add(&tap.name, values)).unwrap();
-        add("input_features", self.encoder.log_mel(&self.gpu, first, rows).unwrap());
-        add("out", self.out(rows).concat());
+        add("audio.out", self.out(rows).concat());
     }
 
     /// What is replayed for so many rows.

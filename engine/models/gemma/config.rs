@@ -4,6 +4,7 @@ use super::projection;
 use crate::error::Result;
 use crate::kernels::attention::Reach;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::models::gemma4::sound::SoundConfig;
 use crate::models::gemma4::vision::PatchEncoder;
 use crate::weights::{Checkpoint, Expected};
 
@@ -134,12 +135,39 @@ pub enum Ears {
         /// `rms_norm_eps`.
         eps: f32,
     },
+    /// A spectrogram and a conformer.
+    Encoder(Box<SoundConfig>),
 }
 
 impl Sound {
+    /// The spectrogram encoder, if it has one.
+    pub fn encoder(&self) -> Option<&SoundConfig> {
+        match &self.ears {
+            Ears::Encoder(encoder) => Some(encoder),
+            Ears::Projection { .. } => None,
+        }
+    }
+
+    /// Values of the row of samples that a token is made from.
+    pub fn row_width(&self) -> usize {
+        self.encoder().map_or(self.frame_samples, SoundConfig::row_width)
+    }
+
+    /// Rows of samples for the first `tokens` tokens, `[tokens, row_width]`; what the last one lacks is zero.
+    pub fn rows(&self, samples: &[f32], tokens: usize) -> Vec<f32> {
+        if let Some(encoder) = self.encoder() {
+            return encoder.features(samples, 0..tokens);
+        }
+        let len = tokens * self.frame_samples;
+        let mut rows = samples[..samples.len().min(len)].to_vec();
+        rows.resize(len, 0.0);
+        rows
+    }
+
     /// Tokens of a sound of which `samples` samples are known; those that nothing later can change if it has not ended.
     pub fn tokens(&self, samples: usize, ended: bool) -> usize {
-        match self.ears {
+        match &self.ears {
+            Ears::Encoder(encoder) => encoder.rows(samples, ended),
             Ears::Projection { .. } if ended => samples.div_ceil(self.frame_samples),
             Ears::Projection { .. } => samples / self.frame_samples,
         }
@@ -480,6 +508,7 @@ impl Config {
         if let Some(sound) = &self.sound {
             match &sound.ears {
                 Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden, self.names)),
+                Ears::Encoder(encoder) => all.extend(encoder.tensors(hidden)),
             }
         }
         all

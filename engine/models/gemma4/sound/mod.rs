@@ -33,8 +33,7 @@ pub struct SoundEncoder {
     variant: Variant,
     most_rows: usize,
     tables: spectrogram::Tables,
-    /// Ring of `[sample_rows, stride(row_width)]` rows of samples, row `p` of a sound at `p % sample_rows`; the host writes
-    /// those of a replay before it.
+    /// `[most_rows, stride(row_width)]` rows of samples; the host writes those of a replay before it.
     pub samples: Array<f32>,
     /// First row since the beginning of the sound, rows, samples known; the host writes them before each replay.
     pub span: Array<u32>,
@@ -45,6 +44,8 @@ pub struct SoundEncoder {
 /// What lies between one dispatch and the next.
 #[derive(Debug)]
 struct States {
+    /// Ring of rows of samples.
+    sounds: Array<f32>,
     /// Ring of frames.
     frames: Array<f32>,
     /// Ring of the first convolution's rows.
@@ -101,9 +102,10 @@ impl SoundEncoder {
             variant: Variant::best(gpu),
             most_rows,
             tables: spectrogram::Tables::new(gpu, &config.spectrogram)?,
-            samples: ring("samples", lengths.samples, config.row_width())?,
+            samples: ring("samples", most_rows, config.row_width())?,
             span: gpu.array("span", 4)?,
             states: States {
+                sounds: ring("ring of samples", lengths.sounds, config.row_width())?,
                 frames: ring("frames", lengths.frames, config.spectrogram.mels)?,
                 halved: ring("convolved rows", lengths.halved, first * config.channels[0])?,
                 quartered: rows("convolved rows", second * config.channels[1])?,
@@ -125,11 +127,6 @@ impl SoundEncoder {
         self.most_rows
     }
 
-    /// Rows of the ring of samples.
-    pub fn sample_rows(&self) -> usize {
-        Lengths::new(&self.config, self.most_rows).samples
-    }
-
     /// Writes what a replay of rows `first` on reads: rows of samples as [`SoundConfig::features`] makes them, and how many
     /// samples of the sound are `known` in all. Rows are to come in order, each once, from row 0 of a sound on.
     ///
@@ -149,38 +146,35 @@ impl SoundEncoder {
             return Err(Error::Argument { name: "the sound", problem });
         }
         for (row, values) in features.chunks_exact(width).enumerate() {
-            gpu.write(&self.samples, (first + row) % self.sample_rows() * distance, values);
+            gpu.write(&self.samples, row * distance, values);
         }
         gpu.write(&self.span, 0, &[first as u32, rows as u32, known as u32]);
         Ok(())
     }
 
-    /// Records everything of a replay of up to `most_rows` rows, at most [`SoundEncoder::most_rows`], by matrix-vector
-    /// products where that is 1. It leaves the embeddings in `out`, `[most_rows, stride(hidden_size of the decoder)]` with
-    /// `most_rows` rounded up to [`matmul::TILE_ROWS`]. Taps: `audio.layer.N`, `audio.out`.
+    /// Records the first stage of a replay of up to `most_rows` rows, at most [`SoundEncoder::most_rows`]: samples to log-mel
+    /// frames and rows for the layers. Where that is 1, projections are matrix-vector products. Tap: `input_features`, with
+    /// [`Settings::row_frames`](spectrogram::Settings::row_frames) rows for each.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for more rows than there is memory for.
+    pub fn record_frames(&self, plan: &mut PlanBuilder<'_>, weights: &SoundWeights, most_rows: usize) -> Result<()> {
+        self.recorder(weights, most_rows)?.rows(plan)
+    }
+
+    /// Records the second stage: the layers and the projection. It leaves the embeddings in `out`, `[most_rows,
+    /// stride(hidden_size of the decoder)]` with `most_rows` rounded up to [`matmul::TILE_ROWS`]. Taps: `audio.layer.N`.
     ///
     /// # Errors
     /// [`Error::Length`] if `out` is too short, [`Error::Argument`] for more rows than there is memory for.
-    pub fn record(
+    pub fn record_layers(
         &self,
         plan: &mut PlanBuilder<'_>,
         weights: &SoundWeights,
         most_rows: usize,
         out: &Array<f32>,
     ) -> Result<()> {
-        if !(1..=self.most_rows).contains(&most_rows) {
-            let problem = format!("are {most_rows}, expected 1 to {}", self.most_rows);
-            return Err(Error::Argument { name: "rows of sound", problem });
-        }
-        let recorder = Recorder {
-            config: &self.config,
-            encoder: self,
-            states: &self.states,
-            weights,
-            lengths: Lengths::new(&self.config, self.most_rows),
-            most_rows,
-        };
-        recorder.rows(plan)?;
+        let recorder = self.recorder(weights, most_rows)?;
         let mut stream = 0;
         for (index, layer) in weights.layers.iter().enumerate() {
             recorder.layer(plan, index, layer, stream)?;
@@ -191,24 +185,26 @@ impl SoundEncoder {
         recorder.output(plan, stream, out)
     }
 
-    /// The log-mel frames `[4 * rows, mels]` of the last replay, which was of `rows` rows from `first` on; those that are
-    /// not whole are zero.
-    ///
-    /// # Errors
-    /// As [`Gpu::read`].
-    pub fn log_mel(&self, gpu: &Gpu, first: usize, rows: usize) -> Result<Vec<f32>> {
-        let spectrogram::Settings { mels, row_frames, .. } = self.config.spectrogram;
-        let (all, distance) = (gpu.read(&self.states.frames)?, stride(mels));
-        let places = all.len() / distance;
-        let frames = first * row_frames..(first + rows) * row_frames;
-        Ok(frames.flat_map(|frame| all[frame % places * distance..][..mels].to_vec()).collect())
+    fn recorder<'a>(&'a self, weights: &'a SoundWeights, most_rows: usize) -> Result<Recorder<'a>> {
+        if !(1..=self.most_rows).contains(&most_rows) {
+            let problem = format!("are {most_rows}, expected 1 to {}", self.most_rows);
+            return Err(Error::Argument { name: "rows of sound", problem });
+        }
+        Ok(Recorder {
+            config: &self.config,
+            encoder: self,
+            states: &self.states,
+            weights,
+            lengths: Lengths::new(&self.config, self.most_rows),
+            most_rows,
+        })
     }
 }
 
 /// Rows of the rings.
 #[derive(Clone, Copy, Debug)]
 struct Lengths {
-    samples: usize,
+    sounds: usize,
     frames: usize,
     halved: usize,
     keys: usize,
@@ -220,7 +216,7 @@ impl Lengths {
     fn new(config: &SoundConfig, most_rows: usize) -> Lengths {
         let frames = config.spectrogram.row_frames * most_rows;
         Lengths {
-            samples: most_rows + config.spectrogram.rows_back(),
+            sounds: most_rows + config.spectrogram.rows_back(),
             frames: frames + 1,
             halved: frames / 2 + 1,
             keys: most_rows + config.window - 1,
@@ -244,13 +240,16 @@ impl Recorder<'_> {
     fn rows(&self, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (config, states, lengths, most) = (self.config, self.states, self.lengths, self.most_rows);
         let SoundEncoder { samples, span, .. } = self.encoder;
-        let arrays = spectrogram::Arrays { samples, span, y: &states.frames };
-        let rings = [lengths.samples, lengths.frames];
+        let width = config.row_width();
+        ring::record(plan, width, lengths.sounds, Bounds::NONE, most, samples, span, &states.sounds)?;
+        let arrays = spectrogram::Arrays { samples: &states.sounds, span, y: &states.frames };
+        let rings = [lengths.sounds, lengths.frames];
         spectrogram::record(plan, &config.spectrogram, &self.encoder.tables, rings, most, &arrays)?;
-        let hop = config.spectrogram.hop_length;
+        let spectrogram::Settings { mels, row_frames, hop_length: hop, .. } = config.spectrogram;
+        plan.tap_ring("input_features", &states.frames, [mels, stride(mels)], span, row_frames);
         let first = subsample_conv::Shape {
             in_ring: lengths.frames,
-            in_size: config.spectrogram.mels,
+            in_size: mels,
             in_channels: 1,
             out_ring: Some(lengths.halved),
             out_channels: config.channels[0],
@@ -412,9 +411,7 @@ impl Recorder<'_> {
         self.project(plan, &weights.output_proj, &self.states.x[stream], raw)?;
         let norm = Norm { eps: self.config.eps, limit: f32::MAX, bounds: Bounds::NONE };
         clip_norm::record(plan, width, norm, self.most_rows, raw, &weights.output_bias, &weights.ones, normed)?;
-        self.project(plan, &weights.projection, normed, out)?;
-        plan.tap("audio.out", out, weights.projection.rows, stride(weights.projection.rows));
-        Ok(())
+        self.project(plan, &weights.projection, normed, out)
     }
 
     /// A norm whose input is kept within the bounds of all states.

@@ -3,7 +3,7 @@
 use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
-use crate::store::models::{Found, Places, State};
+use crate::store::models::{Findings, Found, Places, State};
 use crate::store::names::{Meant, resolve};
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
@@ -183,13 +183,22 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     };
     let places = Places::of_this_user();
     let findings = places.find();
-    let called = |model: &Found| format!("{}:{}", model.store.prefix(), model.name);
+    match named(&places, &findings, text)? {
+        Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
+        model @ Found { state: State::Broken(problem), .. } => {
+            Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())
+        }
+    }
+}
+
+/// The one model that is called so.
+///
+/// # Errors
+/// A sentence that lists those that are meant, or those called alike and where they were looked for.
+pub fn named<'a>(places: &Places, findings: &'a Findings, text: &str) -> Result<&'a Found> {
     let list = |models: &[&Found]| models.iter().map(|model| called(model)).collect::<Vec<_>>().join(", ");
     let problem = match resolve(&findings.models, text) {
-        Meant::One(Found { path, state: State::Usable | State::Unsupported, .. }) => return Ok(path.clone()),
-        Meant::One(model @ Found { state: State::Broken(problem), .. }) => {
-            format!("{} cannot be used: {problem}", called(model))
-        }
+        Meant::One(model) => return Ok(model),
         Meant::Several(models) => format!("{text} can mean {}; name one of them", list(&models)),
         Meant::None(near) => {
             let near = match &near[..] {
@@ -205,6 +214,11 @@ pub fn find(name: &Path) -> Result<PathBuf> {
         }
     };
     Err(Usage(problem).into())
+}
+
+/// A model's name with its store's.
+fn called(model: &Found) -> String {
+    format!("{}:{}", model.store.prefix(), model.name)
 }
 
 /// The path, if something is there.

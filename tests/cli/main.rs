@@ -8,8 +8,12 @@ mod doctor;
 #[path = "../support/gguf.rs"]
 mod gguf;
 mod help;
+mod hub;
 mod models;
 mod perplexity;
+mod pull;
+mod pull_faults;
+mod remove;
 mod support;
 mod trace;
 #[path = "../support/variant.rs"]

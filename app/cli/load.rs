@@ -3,6 +3,7 @@
 use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
+use crate::hub::Wanted;
 use crate::store::models::{Findings, Found, Places, State};
 use crate::store::names::{Meant, resolve};
 use anyhow::Result;
@@ -162,8 +163,8 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem =
-            "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL";
+        let problem = "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL; \
+             `percept models pull` tells where to begin";
         return Err(Usage(problem.into()).into());
     }
     output
@@ -183,7 +184,14 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     };
     let places = Places::of_this_user();
     let findings = places.find();
-    match named(&places, &findings, text)? {
+    let nowhere = matches!(resolve(&findings.models, text), Meant::None(_));
+    let found = named(&places, &findings, text).map_err(|error| match Wanted::parse(text) {
+        Ok(_) if nowhere => {
+            Usage(format!("{error}; `percept models pull {text}` downloads a model of the Hugging Face hub")).into()
+        }
+        _ => error,
+    });
+    match found? {
         Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
         model @ Found { state: State::Broken(problem), .. } => {
             Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())

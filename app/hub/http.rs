@@ -10,7 +10,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
 const HUB: &str = "https://huggingface.co";
-/// A connection that stays silent this long is given up.
+/// A connection that stays silent this long is given up, where `HF_HUB_DOWNLOAD_TIMEOUT` does not say otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Of redirections in a row.
 const MOST_REDIRECTIONS: usize = 8;
@@ -81,6 +81,7 @@ impl Client {
         }) else {
             return Err(Problem::Asked(format!("HF_ENDPOINT is {endpoint:?}, expected an address such as {HUB}")));
         };
+        let patience = patience()?;
         let config = Agent::config_builder()
             .user_agent(concat!("percept/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
@@ -89,11 +90,11 @@ impl Client {
             .max_redirects_will_error(false)
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .proxy(proxy(secure)?)
-            .timeout_resolve(Some(PATIENCE))
-            .timeout_connect(Some(PATIENCE))
-            .timeout_send_request(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_per_read(Some(PATIENCE))
+            .timeout_resolve(Some(patience))
+            .timeout_connect(Some(patience))
+            .timeout_send_request(Some(patience))
+            .timeout_recv_response(Some(patience))
+            .timeout_per_read(Some(patience))
             .build();
         Ok(Client { agent: config.new_agent(), endpoint, token, retries, note, noted: AtomicBool::new(false) })
     }
@@ -309,6 +310,15 @@ impl Tries {
         }
         Ok(())
     }
+}
+
+/// The silence that is borne.
+fn patience() -> Result<Duration> {
+    let name = "HF_HUB_DOWNLOAD_TIMEOUT";
+    let Some(value) = variable(name) else { return Ok(PATIENCE) };
+    let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+    let problem = || Problem::Asked(format!("{name} is {value:?}, expected whole seconds, at least 1"));
+    seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(problem)
 }
 
 /// A header as text.

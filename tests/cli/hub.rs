@@ -22,6 +22,8 @@ pub enum Fault {
     Status(u16, &'static [(&'static str, &'static str)]),
     /// The connection ends behind so many bytes of content.
     Cut(usize),
+    /// Silence behind so many bytes of content.
+    Stall(usize),
     /// Other bytes of the same number.
     Damage,
     /// Says that there is more than there is, or less.
@@ -284,13 +286,19 @@ fn answer(mut stream: &TcpStream, state: &Mutex<State>, large: Option<&str>) -> 
             &content[..]
         }
     };
-    let cut = if let Some(Fault::Cut(len)) = fault { len.min(body.len()) } else { body.len() };
+    let cut = match fault {
+        Some(Fault::Cut(len) | Fault::Stall(len)) => len.min(body.len()),
+        _ => body.len(),
+    };
     for piece in body[..cut].chunks(64 << 10) {
         stream.write_all(piece).ok()?;
         state.lock().unwrap().requests.get_mut(index)?.sent += piece.len();
         if let Some(Fault::Slow(pause)) = &fault {
             std::thread::sleep(*pause);
         }
+    }
+    if matches!(fault, Some(Fault::Stall(_))) {
+        std::thread::sleep(Duration::from_secs(10));
     }
     if cut < body.len() || told != content.len() {
         let _ = stream.shutdown(Shutdown::Both);

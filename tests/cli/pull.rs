@@ -11,6 +11,9 @@ use std::time::Duration;
 #[test]
 fn a_model_is_pulled_listed_and_answers() {
     let (home, hub) = (Home::new(), Hub::of_fixture());
+    let missing = home.run(&["ask", "--model", ID, "Hi"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.stderr.contains("`percept models pull acme/tiny` downloads"), "{}", missing.stderr);
     let outcome = hub.pull(&home, &[ID]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let folder = snapshot(&home, COMMIT, "");

@@ -24,6 +24,24 @@ fn a_cut_connection_is_gone_on_with() {
 }
 
 #[test]
+fn a_silent_connection_is_given_up_and_gone_on_with() {
+    let home = Home::new();
+    let (hub, weights) = of_noise(5 * MIB);
+    hub.fault("/large/", Fault::Stall(700_000), 1);
+    hub.fault("tokenizer.json", Fault::Stall(0), 1);
+    let pull = |seconds: &str| finish(start(hub.command(&home, &[ID]).env("HF_HUB_DOWNLOAD_TIMEOUT", seconds)));
+    let begun = Instant::now();
+    let outcome = pull("1");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!((1..8).contains(&begun.elapsed().as_secs()));
+    assert!(fs::read(snapshot(&home, COMMIT, "model.safetensors")).unwrap() == weights);
+    assert_eq!(hub.sent("/large/"), weights.len());
+    let outcome = pull("soon");
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("HF_HUB_DOWNLOAD_TIMEOUT is \"soon\""), "{}", outcome.stderr);
+}
+
+#[test]
 fn killed_in_the_middle_it_goes_on() {
     let home = Home::new();
     let (hub, weights) = of_noise(40 * MIB);

@@ -80,7 +80,14 @@ impl Home {
             command.env_remove(name);
         }
         // And no hub but that of the tests.
-        for name in ["HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN"] {
+        for name in [
+            "HF_ENDPOINT",
+            "HF_HUB_OFFLINE",
+            "HF_TOKEN",
+            "HF_TOKEN_PATH",
+            "HF_HUB_DOWNLOAD_TIMEOUT",
+            "HUGGING_FACE_HUB_TOKEN",
+        ] {
             command.env_remove(name);
         }
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {

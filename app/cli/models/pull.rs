@@ -25,7 +25,8 @@ with by the same command; every file is checked against the hub's checksum. Gate
 token.
 
 Variables: HF_HOME or HF_HUB_CACHE (the cache), HF_TOKEN (or the file HF_HOME/token), HF_ENDPOINT
-(another hub), HF_HUB_OFFLINE, HTTPS_PROXY, ALL_PROXY, NO_PROXY.";
+(another hub), HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT (seconds of silence that are borne, 30 if not
+set), HTTPS_PROXY, ALL_PROXY, NO_PROXY.";
 
 /// Download a model from the Hugging Face hub.
 #[derive(clap::Args)]

@@ -62,6 +62,7 @@ pub fn run(args: &TraceArgs, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn parent(path: &Path) -> &Path {
+/// The folder that a file lies in, or is to.
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -18,6 +18,7 @@ fn every_command_explains_itself() {
         "doctor",
         "bench",
         "perplexity",
+        "encode",
         "trace",
     ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();

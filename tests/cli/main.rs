@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod chat;
 mod doctor;
+mod encode;
 #[path = "../support/gguf.rs"]
 mod gguf;
 mod help;

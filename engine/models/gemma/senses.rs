@@ -98,7 +98,7 @@ pub(super) fn sight(
                 projection::record_patches(plan, vision, weights, target, &features, &places)?;
                 target.scatter(plan, "vision.out")
             };
-            (None, vec![Stage { plan: target.plan(progress, record)?, rows_per_token: 1 }])
+            (None, vec![Stage { name: "projection", plan: target.plan(progress, record)?, rows_per_token: 1 }])
         }
         EyesWeights::Encoder(weights) => {
             let ends = target.gpu.array("ends", patches)?;
@@ -106,11 +106,13 @@ pub(super) fn sight(
             let arrays = PatchArrays { features: &features, places: &places, span: &span, ends: &ends };
             let [encode, mut project] = record_encoder(vision, encoder, weights, target, &arrays)?;
             target.scatter(&mut project, "vision.out")?;
-            let encode = Stage { plan: encode.finish(progress)?, rows_per_token: vision.patches_per_token() };
-            (Some(ends), vec![encode, Stage { plan: project.finish(progress)?, rows_per_token: 1 }])
+            let (plan, rows_per_token) = (encode.finish(progress)?, vision.patches_per_token());
+            let encode = Stage { name: "patch encoder", plan, rows_per_token };
+            let plan = project.finish(progress)?;
+            (Some(ends), vec![encode, Stage { name: "pooling and projection", plan, rows_per_token: 1 }])
         }
     };
-    Ok(Sense { features, ring: None, places: Some(places), ends, span, stages })
+    Ok(Sense { features, remembers: false, places: Some(places), ends, span, stages })
 }
 
 /// Memory and plans of what hears.
@@ -124,11 +126,12 @@ pub(super) fn hearing(
     let span = target.gpu.array("span", 4)?;
     let EarsWeights::Projection(projection) = weights;
     let stages = vec![Stage {
+        name: "projection",
         plan: target.plan(progress, |plan| {
             projection::record_frames(plan, sound, projection, target, &features)?;
             target.scatter(plan, "audio.out")
         })?,
         rows_per_token: 1,
     }];
-    Ok(Sense { features, ring: None, places: None, ends: None, span, stages })
+    Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
 }

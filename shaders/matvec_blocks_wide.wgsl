@@ -3,19 +3,21 @@
 //   weight  texture of vec4u, rows woven: [rows, row_words], planes of groups of 32 weights   read
 //   x       [groups * 8] of vec4f, at most 4096                                              read
 //   y       f32, places first .. first + rows set                                            write
+// GATED: the first half of the rows is a gate, y[first + n] = gelu_tanh(gate n) * (row rows / 2 + n), rows / 2 of them.
 // grid   (ceil(rows / 16), 1, 1): 8 lanes
-// needs  nothing optional
+// needs  nothing optional; rows even if GATED
+//include shared/gelu.wgsl
 //include shared/blocks.wgsl
 //include shared/woven.wgsl
 //include shared/dot.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 
+override GATED: bool = false;
 struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var weight: texture_2d<u32>;
 @group(0) @binding(2) var<uniform> x: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-
 
 // Products of both rows' codes with four values, and the sum of these.
 fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
@@ -27,11 +29,12 @@ fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let row = 16u * workgroup.x + lane;
+    let row = select(16u, 8u, GATED) * workgroup.x + lane;
+    let second = row + select(8u, params.rows / 2u, GATED);
     // Rows beyond the last repeat it and are not written.
     let last = params.rows - 1u;
     let start = row_start(min(row, last), params.row_words);
-    let other = row_start(min(row + 8u, last), params.row_words);
+    let other = row_start(min(second, last), params.row_words);
     let groups = params.groups;
     var sums = vec2f(0.0);
     for (var run = 0u; run < (groups + 7u) / 8u; run++) {
@@ -56,6 +59,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
             }
         }
     }
+    if GATED {
+        if second <= last { y[params.first + row] = gelu_tanh(sums.x) * sums.y; }
+        return;
+    }
     if row <= last { y[params.first + row] = sums.x; }
-    if row + 8u <= last { y[params.first + row + 8u] = sums.y; }
+    if second <= last { y[params.first + second] = sums.y; }
 }

@@ -3,7 +3,8 @@
 use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
-use crate::store::models::{Found, Places, State};
+use crate::hub::Wanted;
+use crate::store::models::{Findings, Found, Places, State};
 use crate::store::names::{Meant, resolve};
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
@@ -162,8 +163,8 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem =
-            "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL";
+        let problem = "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL; \
+             `percept models pull` tells where to begin";
         return Err(Usage(problem.into()).into());
     }
     output
@@ -183,13 +184,29 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     };
     let places = Places::of_this_user();
     let findings = places.find();
-    let called = |model: &Found| format!("{}:{}", model.store.prefix(), model.name);
+    let nowhere = matches!(resolve(&findings.models, text), Meant::None(_));
+    let found = named(&places, &findings, text).map_err(|error| match Wanted::parse(text) {
+        Ok(_) if nowhere => {
+            Usage(format!("{error}; `percept models pull {text}` downloads a model of the Hugging Face hub")).into()
+        }
+        _ => error,
+    });
+    match found? {
+        Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
+        model @ Found { state: State::Broken(problem), .. } => {
+            Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())
+        }
+    }
+}
+
+/// The one model that is called so.
+///
+/// # Errors
+/// A sentence that lists those that are meant, or those called alike and where they were looked for.
+pub fn named<'a>(places: &Places, findings: &'a Findings, text: &str) -> Result<&'a Found> {
     let list = |models: &[&Found]| models.iter().map(|model| called(model)).collect::<Vec<_>>().join(", ");
     let problem = match resolve(&findings.models, text) {
-        Meant::One(Found { path, state: State::Usable | State::Unsupported, .. }) => return Ok(path.clone()),
-        Meant::One(model @ Found { state: State::Broken(problem), .. }) => {
-            format!("{} cannot be used: {problem}", called(model))
-        }
+        Meant::One(model) => return Ok(model),
         Meant::Several(models) => format!("{text} can mean {}; name one of them", list(&models)),
         Meant::None(near) => {
             let near = match &near[..] {
@@ -205,6 +222,11 @@ pub fn find(name: &Path) -> Result<PathBuf> {
         }
     };
     Err(Usage(problem).into())
+}
+
+/// A model's name with its store's.
+fn called(model: &Found) -> String {
+    format!("{}:{}", model.store.prefix(), model.name)
 }
 
 /// The path, if something is there.

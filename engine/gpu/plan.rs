@@ -140,6 +140,7 @@ impl<'g> PlanBuilder<'g> {
     pub fn dispatch_windows<P: Pod>(
         &mut self,
         shader: &'static Shader,
+        overrides: &[(&'static str, u32)],
         params: &[P],
         rows: usize,
         row_bytes: usize,
@@ -153,7 +154,7 @@ impl<'g> PlanBuilder<'g> {
             let problem = format!("of {} has {rows} rows of {row_bytes} bytes", shader.name);
             return Err(Error::Argument { name: "window", problem });
         }
-        self.push(shader, &[], params, Some((rows as u32, bytes as u32)), binds, grid, cost)
+        self.push(shader, overrides, params, Some((rows as u32, bytes as u32)), binds, grid, cost)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a different thing")]

@@ -80,7 +80,7 @@ pub fn record(
         let binds = [weight, x.bind_window("x", rows * width)?, y];
         let all: Vec<Params> = (0..rows / WIDE_ROWS).map(|window| params(window * WIDE_ROWS)).collect();
         let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
-        return plan.dispatch_windows(shader, &all, WIDE_ROWS, width * 4, &binds, grid, cost);
+        return plan.dispatch_windows(shader, &[], &all, WIDE_ROWS, width * 4, &binds, grid, cost);
     }
     let binds = [weight, x.bind("x", rows * width)?, y];
     let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };

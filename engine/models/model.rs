@@ -56,13 +56,20 @@ impl Default for LoadOptions<'_> {
 /// # Errors
 /// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
 pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
-    let (path, family, known): (&Path, &str, &[&'static str]) = match checkpoint.gguf() {
-        Some(file) => (file.path(), file.architecture()?, &ARCHITECTURES),
-        None => (checkpoint.config().file(), checkpoint.config().string("model_type")?, &FAMILIES),
-    };
-    let unsupported =
-        || Error::UnsupportedModel { path: path.into(), found: family.into(), supported: known.join(", ") };
-    known.iter().find(|known| **known == family).copied().ok_or_else(unsupported)
+    match checkpoint.gguf() {
+        Some(file) => family_named(file.path(), file.architecture()?, true),
+        None => family_named(checkpoint.config().file(), checkpoint.config().string("model_type")?, false),
+    }
+}
+
+/// The family of a `model_type`, or of a GGUF file's architecture, before there are weights; `path` is named in errors.
+///
+/// # Errors
+/// [`Error::UnsupportedModel`] if it cannot be loaded.
+pub fn family_named(path: &Path, name: &str, gguf: bool) -> Result<&'static str> {
+    let known: &[&'static str] = if gguf { &ARCHITECTURES } else { &FAMILIES };
+    let unsupported = || Error::UnsupportedModel { path: path.into(), found: name.into(), supported: known.join(", ") };
+    known.iter().find(|known| **known == name).copied().ok_or_else(unsupported)
 }
 
 /// What a checkpoint says of itself, read by its family.

@@ -9,8 +9,12 @@ mod encode;
 #[path = "../support/gguf.rs"]
 mod gguf;
 mod help;
+mod hub;
 mod models;
 mod perplexity;
+mod pull;
+mod pull_faults;
+mod remove;
 mod support;
 mod trace;
 #[path = "../support/variant.rs"]

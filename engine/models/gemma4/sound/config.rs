@@ -117,7 +117,8 @@ impl SoundConfig {
     }
 
     /// Rows that so many samples give, one a token: all there will be if the sound has `ended`, else those in which
-    /// nothing can change any more. A row is then behind its first sample by 5 hops and the lead of a frame.
+    /// nothing can change any more. A row is complete once the sample behind its last frame is known: with frames of two
+    /// hops, the first one of the next row.
     pub fn rows(&self, samples: usize, ended: bool) -> usize {
         let Settings { hop_length, row_frames, .. } = self.spectrogram;
         let last_frame = if ended { 0 } else { row_frames - 1 };

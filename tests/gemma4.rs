@@ -4,7 +4,7 @@
 mod variant;
 
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
-use percept::media::Image;
+use percept::media::{Audio, Image};
 use percept::models::gemma::Config;
 use percept::models::{LoadOptions, Media, Model, config};
 use percept::session::{Event, Generation, Part, Session, SessionOptions};
@@ -100,7 +100,7 @@ fn every_bad_config_gets_one_sentence() {
     }
 }
 
-/// The best logits behind a picture and a text, and what is said after it.
+/// The best logits behind a picture, a sound and a text, and what is said after it.
 fn say(gpu: &Arc<Gpu>, path: &Path) -> (Vec<f32>, Vec<u32>) {
     // GGUF files do not tell how many tokens a picture has.
     let model = Model::load(gpu, path, &LoadOptions { image_tokens: Some(70), ..LoadOptions::default() }).unwrap();

@@ -1,5 +1,6 @@
 //! `audio_config` and the feature extractor: what is read, and the sentence that each bad value gives.
 
+use crate::support::FOLDER;
 use percept::models::gemma4::sound::SoundConfig;
 use percept::weights::Fields;
 use serde_json::{Value, json};
@@ -29,7 +30,8 @@ fn what_is_left_out_is_as_published() {
     assert_eq!((config.row_samples(), config.row_width()), (640, 640));
     // 30 seconds give 750 tokens; with the projection, 752 tensors without bounds or 1,232 with them.
     assert_eq!(config.rows(480_000, true), 750);
-    let count = |clipped: bool| read(json!({"use_clipped_linears": clipped}), json!({})).unwrap().tensors(1536).len();
+    let count =
+        |clipped: bool| read(json!({"use_clipped_linears": clipped}), json!({})).unwrap().tensors(1536, FOLDER).len();
     assert_eq!((count(true), count(false)), (8 + 12 * 62, 8 + 12 * 22));
     let bare = Fields::new(Path::new("config.json"), Default::default());
     assert_eq!(SoundConfig::read(&bare, None).unwrap(), config);

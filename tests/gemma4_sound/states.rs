@@ -63,7 +63,7 @@ fn tensors_are_those_of_the_checkpoint() {
         let width = config.object("text_config").unwrap().usize("hidden_size", ..).unwrap();
         let sound = SoundConfig::read(&config.object("audio_config").unwrap(), processor.as_ref()).unwrap();
         let mut expected = BTreeMap::new();
-        for tensor in sound.tensors(width) {
+        for tensor in sound.tensors(width, FOLDER) {
             assert_eq!(checkpoint.tensor(&tensor.name).unwrap().shape, tensor.shape, "{}", tensor.name);
             expected.insert(tensor.name, ());
         }

@@ -2,6 +2,7 @@
 
 use percept::gpu::{AdapterChoice, Array, Gpu, GpuOptions, Plan, PlanBuilder, adapters};
 use percept::kernels::stride;
+use percept::models::gemma::Names;
 use percept::models::gemma4::sound::{SoundConfig, SoundEncoder, SoundWeights};
 use percept::weights::{Checkpoint, Upload};
 use percept::{Audio, Result};
@@ -56,6 +57,9 @@ pub struct Unit {
     _weights: SoundWeights,
 }
 
+/// How the tensors of folders are called.
+pub const FOLDER: Names = Names::Folder { decoder: "model.language_model.", head: "lm_head.weight" };
+
 /// States by name, and the log-mel frames.
 pub type States = BTreeMap<String, Vec<f32>>;
 
@@ -65,7 +69,7 @@ impl Unit {
         let processor = checkpoint.optional_json("processor_config.json")?;
         let config = SoundConfig::read(&checkpoint.config().object("audio_config")?, processor.as_ref())?;
         let width = checkpoint.config().object("text_config")?.usize("hidden_size", ..)?;
-        let weights = SoundWeights::load(&Upload::new(gpu, &checkpoint, 0, &|_, _| {}), &config)?;
+        let weights = SoundWeights::load(&Upload::new(gpu, &checkpoint, 0, &|_, _| {}), &config, FOLDER)?;
         let encoder = SoundEncoder::new(gpu, &config, most_rows)?;
         let out = gpu.array("out", most_rows.next_multiple_of(32) * stride(width))?;
         let plan = |rows| -> Result<Plan> {

@@ -242,11 +242,18 @@ const IN_GGUF: [(&str, &str); 20] = [
 ];
 
 /// Parts of the names of what sees and hears, and the same in GGUF files.
-const SENSES_IN_GGUF: [(&str, &str); 25] = [
+const SENSES_IN_GGUF: [(&str, &str); 51] = [
     ("vision_tower.patch_embedder.input_proj.weight", "v.patch_embd.weight"),
     ("vision_tower.patch_embedder.position_embedding_table", "v.position_embd.weight"),
     ("vision_tower.encoder.layers.", "v.blk."),
     ("vision_tower.std_", "v.std_"),
+    ("audio_tower.subsample_conv_projection.layer0.conv.", "a.conv1d.0."),
+    ("audio_tower.subsample_conv_projection.layer0.norm.", "a.conv1d.0.norm."),
+    ("audio_tower.subsample_conv_projection.layer1.conv.", "a.conv1d.1."),
+    ("audio_tower.subsample_conv_projection.layer1.norm.", "a.conv1d.1.norm."),
+    ("audio_tower.subsample_conv_projection.input_proj_linear.", "a.input_projection."),
+    ("audio_tower.output_proj.", "a.pre_encode.out."),
+    ("audio_tower.layers.", "a.blk."),
     ("vision_embedder.patch_ln1", "v.patch_norm.1"),
     ("vision_embedder.patch_ln2", "v.patch_norm.2"),
     ("vision_embedder.pos_norm", "v.patch_norm.3"),
@@ -267,6 +274,25 @@ const SENSES_IN_GGUF: [(&str, &str); 25] = [
     (".mlp.gate_proj.", ".ffn_gate."),
     (".mlp.up_proj.", ".ffn_up."),
     (".mlp.down_proj.", ".ffn_down."),
+    (".feed_forward1.ffw_layer_1.", ".ffn_up."),
+    (".feed_forward1.ffw_layer_2.", ".ffn_down."),
+    (".feed_forward1.pre_layer_norm.", ".ffn_norm."),
+    (".feed_forward1.post_layer_norm.", ".ffn_post_norm."),
+    (".feed_forward2.ffw_layer_1.", ".ffn_up_1."),
+    (".feed_forward2.ffw_layer_2.", ".ffn_down_1."),
+    (".feed_forward2.pre_layer_norm.", ".ffn_norm_1."),
+    (".feed_forward2.post_layer_norm.", ".ffn_post_norm_1."),
+    (".lconv1d.pre_layer_norm.", ".norm_conv."),
+    (".lconv1d.conv_norm.", ".conv_norm."),
+    (".lconv1d.depthwise_conv1d.", ".conv_dw."),
+    (".lconv1d.linear_start.", ".conv_pw1."),
+    (".lconv1d.linear_end.", ".conv_pw2."),
+    (".norm_pre_attn.", ".attn_pre_norm."),
+    (".norm_post_attn.", ".attn_post_norm."),
+    (".norm_out.", ".ln2."),
+    (".self_attn.post.", ".attn_out."),
+    (".self_attn.relative_k_proj.", ".attn_k_rel."),
+    (".self_attn.per_dim_scale", ".per_dim_scale.weight"),
     (".linear.weight", ".weight"),
 ];
 
@@ -508,7 +534,7 @@ impl Config {
         if let Some(sound) = &self.sound {
             match &sound.ears {
                 Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden, self.names)),
-                Ears::Encoder(encoder) => all.extend(encoder.tensors(hidden)),
+                Ears::Encoder(encoder) => all.extend(encoder.tensors(hidden, self.names)),
             }
         }
         all

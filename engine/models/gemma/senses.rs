@@ -38,7 +38,7 @@ pub(super) enum EarsWeights {
 impl EarsWeights {
     pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
         match &sound.ears {
-            Ears::Encoder(encoder) => Ok(EarsWeights::Encoder(Box::new(SoundWeights::load(upload, encoder)?))),
+            Ears::Encoder(encoder) => Ok(EarsWeights::Encoder(Box::new(SoundWeights::load(upload, encoder, names)?))),
             Ears::Projection { .. } => {
                 let name = names.sense("embed_audio.embedding_projection.weight");
                 Ok(EarsWeights::Projection(upload.matrix(&[&name])?))

@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::kernels::local_attention::MOST;
 use crate::kernels::spectrogram::{MOST_FFT_LENGTH, Settings, rows_of};
+use crate::models::gemma::Names;
 use crate::weights::{Expected, Fields};
 use std::ops::Range;
 
@@ -169,10 +170,10 @@ impl SoundConfig {
     }
 
     /// Every tensor of the encoder with its shape, and the projection into the decoder's `hidden_size`.
-    pub fn tensors(&self, hidden_size: usize) -> Vec<Expected> {
+    pub fn tensors(&self, hidden_size: usize, names: Names) -> Vec<Expected> {
         let (own, [first, second]) = (self.hidden_size, self.channels);
         let mut all = Vec::new();
-        let mut add = |name: String, shape: &[usize]| all.push(Expected::new(name, shape));
+        let mut add = |name: String, shape: &[usize]| all.push(Expected::new(names.sense(&name), shape));
         let convolutions = TOWER.to_string() + "subsample_conv_projection.";
         add(format!("{convolutions}layer0.conv.weight"), &[first, 1, 3, 3]);
         add(format!("{convolutions}layer0.norm.weight"), &[first]);
@@ -195,7 +196,7 @@ impl SoundConfig {
             ] {
                 add(name(&format!("{part}.linear.weight")), &shape);
                 for bound in BOUNDS.iter().filter(|_| self.clipped) {
-                    add(name(&format!("{part}.{bound}")), &[]);
+                    add(name(&format!("{part}.{bound}")), names.scalar());
                 }
             }
             for part in [
@@ -213,7 +214,11 @@ impl SoundConfig {
             }
             add(name("self_attn.relative_k_proj.weight"), &[own, own]);
             add(name("self_attn.per_dim_scale"), &[self.head_dim()]);
-            add(name("lconv1d.depthwise_conv1d.weight"), &[own, 1, self.conv_kernel_size]);
+            let taps = name("lconv1d.depthwise_conv1d.weight");
+            match names {
+                Names::Folder { .. } => add(taps, &[own, 1, self.conv_kernel_size]),
+                Names::Gguf => add(taps, &[own, self.conv_kernel_size]),
+            }
         }
         add(format!("{TOWER}output_proj.weight"), &[self.output_proj_dims, own]);
         add(format!("{TOWER}output_proj.bias"), &[self.output_proj_dims]);
@@ -223,9 +228,9 @@ impl SoundConfig {
 }
 
 /// What the names of the encoder's tensors begin with.
-pub(super) const TOWER: &str = "model.audio_tower.";
+pub(super) const TOWER: &str = "audio_tower.";
 /// The projection into the decoder.
-pub(super) const PROJECTION: &str = "model.embed_audio.embedding_projection.weight";
+pub(super) const PROJECTION: &str = "embed_audio.embedding_projection.weight";
 /// The numbers beside a clipped projection.
 pub(super) const BOUNDS: [&str; 4] = ["input_min", "input_max", "output_min", "output_max"];
 

@@ -6,6 +6,7 @@ use super::config::{BOUNDS, PROJECTION, TOWER};
 use crate::error::Result;
 use crate::gpu::Array;
 use crate::kernels::{Bounds, Matrix};
+use crate::models::gemma::Names;
 use crate::weights::Upload;
 use std::f64::consts::{E, LN_2};
 
@@ -72,11 +73,12 @@ impl SoundWeights {
     ///
     /// # Errors
     /// As [`Upload::matrix`].
-    pub fn load(upload: &Upload<'_>, config: &SoundConfig) -> Result<SoundWeights> {
-        let own = |name: &str| format!("{TOWER}{name}");
+    pub fn load(upload: &Upload<'_>, config: &SoundConfig, names: Names) -> Result<SoundWeights> {
+        let own = |name: &str| names.sense(&format!("{TOWER}{name}"));
         let convolution = |index: usize| -> Result<Convolution> {
-            let name = own(&format!("subsample_conv_projection.layer{index}."));
-            let weight = upload.values(&format!("{name}conv.weight"))?;
+            let part = |name: &str| own(&format!("subsample_conv_projection.layer{index}.{name}.weight"));
+            let (name, norm) = (part("conv"), part("norm"));
+            let weight = upload.values(&name)?;
             // From [out, in, 3, 3], so that neighbouring lanes read neighbouring values.
             let channels = config.channels[index];
             let mut laid = Vec::new();
@@ -84,18 +86,18 @@ impl SoundWeights {
                 laid.extend_from_slice(row);
                 laid.resize(laid.len().next_multiple_of(4), 0.0);
             }
-            Ok(Convolution { weight: upload.array(&name, &laid)?, norm: upload.vector(&format!("{name}norm.weight"))? })
+            Ok(Convolution { weight: upload.array(&name, &laid)?, norm: upload.vector(&norm)? })
         };
         let widest = config.hidden_size.max(config.output_proj_dims);
         Ok(SoundWeights {
             convolutions: [convolution(0)?, convolution(1)?],
             input_proj: upload.matrix(&[&own("subsample_conv_projection.input_proj_linear.weight")])?,
             layers: (0..config.num_hidden_layers)
-                .map(|index| LayerWeights::load(upload, config, index))
+                .map(|index| LayerWeights::load(upload, config, names, index))
                 .collect::<Result<_>>()?,
             output_proj: upload.matrix(&[&own("output_proj.weight")])?,
             output_bias: upload.vector(&own("output_proj.bias"))?,
-            projection: upload.matrix(&[PROJECTION])?,
+            projection: upload.matrix(&[&names.sense(PROJECTION)])?,
             ones: upload.array("ones", &vec![1.0; widest])?,
             zeros: upload.array("zeros", &vec![0.0; widest])?,
         })
@@ -103,10 +105,10 @@ impl SoundWeights {
 }
 
 impl LayerWeights {
-    fn load(upload: &Upload<'_>, config: &SoundConfig, index: usize) -> Result<LayerWeights> {
-        let own = |name: &str| format!("{TOWER}layers.{index}.{name}");
+    fn load(upload: &Upload<'_>, config: &SoundConfig, names: Names, index: usize) -> Result<LayerWeights> {
+        let own = |name: &str| names.sense(&format!("{TOWER}layers.{index}.{name}"));
         let vector = |name: &str| upload.vector(&own(&format!("{name}.weight")));
-        let clipped = |name: &str| Clipped::load(upload, config, &own(name));
+        let clipped = |name: &str| Clipped::load(upload, config, &|part| own(&format!("{name}.{part}")));
         let feed_forward = |name: &str| -> Result<FeedForward> {
             let post = own(&format!("{name}.post_layer_norm.weight"));
             let weight: Vec<f32> = upload.values(&post)?.iter().map(|w| w * config.residual_weight).collect();
@@ -123,7 +125,7 @@ impl LayerWeights {
             feed_forward: [feed_forward("feed_forward1")?, feed_forward("feed_forward2")?],
             pre_attention_norm: vector("norm_pre_attn")?,
             qkv: [clipped("self_attn.q_proj")?, clipped("self_attn.k_proj")?, clipped("self_attn.v_proj")?],
-            scale: upload.array(&scale, &factors(&upload.values(&scale)?))?,
+            scale: upload.array(&scale, &factors(&upload.values(&scale)?, names))?,
             relative: upload.array(&relative, &relative_keys(config, &upload.values(&relative)?))?,
             post: clipped("self_attn.post")?,
             post_attention_norm: vector("norm_post_attn")?,
@@ -138,9 +140,9 @@ impl LayerWeights {
 }
 
 impl Clipped {
-    fn load(upload: &Upload<'_>, config: &SoundConfig, name: &str) -> Result<Clipped> {
+    fn load(upload: &Upload<'_>, config: &SoundConfig, name: &dyn Fn(&str) -> String) -> Result<Clipped> {
         let bound = |place: usize, none: f32| match config.clipped {
-            true => Ok(upload.bound(&format!("{name}.{}", BOUNDS[place]))?.unwrap_or(none)),
+            true => Ok(upload.bound(&name(BOUNDS[place]))?.unwrap_or(none)),
             false => Ok(none),
         };
         let both = |place: usize| -> Result<Bounds> {
@@ -148,7 +150,7 @@ impl Clipped {
             // Bounds in the wrong order leave the upper one, as in the reference.
             Ok(Bounds { low: low.min(high), high })
         };
-        Ok(Clipped { weight: upload.matrix(&[&format!("{name}.linear.weight")])?, input: both(0)?, output: both(2)? })
+        Ok(Clipped { weight: upload.matrix(&[&name("linear.weight")])?, input: both(0)?, output: both(2)? })
     }
 }
 
@@ -169,10 +171,10 @@ fn key_scale() -> f64 {
     (1.0 + E).ln() / LN_2
 }
 
-/// Factors on queries, those on keys included: `head_dim^-1/2 / ln 2 · softplus(per_dim_scale)`.
-fn factors(per_dim_scale: &[f32]) -> Vec<f32> {
+/// Factors on queries, those on keys included: `head_dim^-1/2 / ln 2 · softplus(per_dim_scale)`; GGUF files hold the softplus.
+fn factors(per_dim_scale: &[f32], names: Names) -> Vec<f32> {
     let each = key_scale() / (per_dim_scale.len() as f64).sqrt() / LN_2;
-    let softplus = |v: f64| if v > 20.0 { v } else { v.exp().ln_1p() };
+    let softplus = |v: f64| if v > 20.0 || names == Names::Gguf { v } else { v.exp().ln_1p() };
     per_dim_scale.iter().map(|v| (each * softplus(f64::from(*v))) as f32).collect()
 }
 

@@ -107,6 +107,7 @@ fn say(gpu: &Arc<Gpu>, path: &Path) -> (Vec<f32>, Vec<u32>) {
     let options = SessionOptions { context: Some(256), ..Default::default() };
     let mut session = Session::new(&Arc::new(model), &options, &|_| {}).unwrap();
     session.push(Part::Media(Media::Image(Image::open(&fixture(FIXTURE).join("image_1.png")).unwrap()))).unwrap();
+    session.push(Part::Media(Media::Audio(Audio::open(&fixture(FIXTURE).join("audio_0.wav")).unwrap()))).unwrap();
     session
         .push("Red stars, and a text that is longer than the window of the layers that look back a little".into())
         .unwrap();

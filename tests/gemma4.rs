@@ -129,7 +129,13 @@ fn converted_files_say_what_their_folders_say() {
         let options = GpuOptions { adapter: AdapterChoice::Index(adapter.index), ..Default::default() };
         let gpu = Gpu::open(&options).unwrap();
         for name in ["gemma4-tiny-s0", "gemma4_unified-tiny-s0"] {
-            let (wanted, wanted_ids) = say(&gpu, &fixture(name));
+            // The file does not tell how far sound is looked back at: as far as in published models.
+            let mut published = Variant::of(name);
+            if name == FIXTURE {
+                set(&mut published.config, "audio_config.attention_chunk_size", json!(12));
+                set(&mut published.config, "audio_config.attention_context_left", json!(13));
+            }
+            let (wanted, wanted_ids) = say(&gpu, published.write(&[]).path());
             // The folder holds one model, and what sees beside it.
             let (logits, ids) = say(&gpu, &fixture("gemma4_gguf").join(name));
             let scale = wanted.iter().fold(0f32, |most, v| most.max(v.abs()));

@@ -82,7 +82,7 @@ fn open(file: &Path) -> Result<Media> {
 
 fn lines(encoded: &Encoded, file: &Path) -> Vec<String> {
     let mut lines = vec![file.display().to_string()];
-    let mut line = |name: &str, text: String| lines.push(format!("  {name:<22}  {text}"));
+    let mut line = |name: &str, text: String| lines.push(format!("  {name:<28}  {text}"));
     match &encoded.view {
         View::Picture { image, token_px, patch_px } => {
             let (across, down) = (image.width as usize / token_px, image.height as usize / token_px);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A GGUF file of the shapes of Gemma 4 E2B with random weights in the mix of Q4_K_M, to measure speeds with; needs numpy.
 
-    python3 random_e2b.py OUT.gguf [--layers 35]
+    python3 random_e2b.py OUT.gguf [--layers 35] [--senses mmproj-OUT.gguf]
 
 Fewer layers make a smaller file for adapters with little memory: as in E2B four of seven of them share keys and values, every
-fifth sees everything, and the vocabulary is whole. What such a model says means nothing.
+fifth sees everything, and the vocabulary is whole. --senses writes the encoders of pictures and sound, all their layers, in
+Q8_0, to lie beside it. What such a model says means nothing.
 """
 import argparse
 import struct
@@ -12,7 +13,7 @@ import struct
 import numpy as np
 
 HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, FULL_DIM, PER_LAYER, WORDS = 1536, 6144, 8, 1, 256, 512, 256, 262_144
-F32, Q4_K, Q6_K = 0, 12, 14
+F32, Q8_0, Q4_K, Q6_K = 0, 8, 12, 14
 U32, FLOAT, BOOL, STRING, ARRAY, I32 = 4, 6, 7, 8, 9, 5
 ALIGNMENT = 32
 TEMPLATE = """{{ bos_token }}{% for message in messages %}<|turn>{{ message['role'] }}
@@ -107,9 +108,64 @@ def tensors(layers, shared, sliding):
         yield f"{block}proj.weight", (HIDDEN, PER_LAYER), F32
 
 
+def senses_metadata():
+    vision, audio = "clip.vision.", "clip.audio."
+    return [
+        ("general.architecture", STRING, "clip"), ("general.type", STRING, "mmproj"),
+        ("clip.has_vision_encoder", BOOL, True), ("clip.has_audio_encoder", BOOL, True),
+        (vision + "projector_type", STRING, "gemma4v"), (vision + "projection_dim", U32, HIDDEN),
+        (vision + "patch_size", U32, 16), (vision + "embedding_length", U32, 768), (vision + "block_count", U32, 16),
+        (vision + "feed_forward_length", U32, 3072), (vision + "attention.head_count", U32, 12),
+        (vision + "attention.layer_norm_epsilon", FLOAT, 1e-6), (audio + "projector_type", STRING, "gemma4a"),
+        (audio + "projection_dim", U32, HIDDEN), (audio + "embedding_length", U32, 1024),
+        (audio + "feed_forward_length", U32, 4096), (audio + "block_count", U32, 12),
+        (audio + "attention.head_count", U32, 8), (audio + "num_mel_bins", U32, 128),
+        (audio + "attention.layer_norm_epsilon", FLOAT, 1e-6),
+    ]
+
+
+def senses_tensors():
+    yield "v.patch_embd.weight", (768, 3, 16, 16), F32
+    yield "v.position_embd.weight", (2, 10_240, 768), F32
+    yield "mm.input_projection.weight", (HIDDEN, 768), Q8_0
+    for layer in range(16):
+        block = f"v.blk.{layer}."
+        for norm in ("ln1", "attn_post_norm", "ln2", "ffn_post_norm"):
+            yield f"{block}{norm}.weight", (768,), F32
+        for norm in ("attn_q_norm", "attn_k_norm"):
+            yield f"{block}{norm}.weight", (64,), F32
+        for matrix in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            yield f"{block}{matrix}.weight", (768, 768), Q8_0
+        for matrix in ("ffn_gate", "ffn_up"):
+            yield f"{block}{matrix}.weight", (3072, 768), Q8_0
+        yield f"{block}ffn_down.weight", (768, 3072), Q8_0
+    yield "a.conv1d.0.weight", (128, 1, 3, 3), F32
+    yield "a.conv1d.0.norm.weight", (128,), F32
+    yield "a.conv1d.1.weight", (32, 128, 3, 3), F32
+    yield "a.conv1d.1.norm.weight", (32,), F32
+    yield "a.input_projection.weight", (1024, 1024), Q8_0
+    yield "a.pre_encode.out.weight", (1536, 1024), Q8_0
+    yield "a.pre_encode.out.bias", (1536,), F32
+    yield "mm.a.input_projection.weight", (HIDDEN, 1536), Q8_0
+    for layer in range(12):
+        block = f"a.blk.{layer}."
+        for norm in ("ffn_norm", "ffn_post_norm", "ffn_norm_1", "ffn_post_norm_1", "attn_pre_norm", "attn_post_norm", "ln2",
+                     "conv_norm", "norm_conv"):
+            yield f"{block}{norm}.weight", (1024,), F32
+        for suffix in ("", "_1"):
+            yield f"{block}ffn_up{suffix}.weight", (4096, 1024), Q8_0
+            yield f"{block}ffn_down{suffix}.weight", (1024, 4096), Q8_0
+        for matrix in ("attn_q", "attn_k", "attn_v", "attn_out", "conv_pw2"):
+            yield f"{block}{matrix}.weight", (1024, 1024), Q8_0
+        yield f"{block}conv_pw1.weight", (2048, 1024), Q8_0
+        yield f"{block}attn_k_rel.weight", (1024, 1024), F32
+        yield f"{block}per_dim_scale.weight", (128,), F32
+        yield f"{block}conv_dw.weight", (1024, 5), F32
+
+
 def size(shape, format):
     count = int(np.prod(shape))
-    return {F32: 4 * count, Q4_K: count // 256 * 144, Q6_K: count // 256 * 210}[format]
+    return {F32: 4 * count, Q8_0: count // 32 * 34, Q4_K: count // 256 * 144, Q6_K: count // 256 * 210}[format]
 
 
 def data(name, shape, format, random):
@@ -123,6 +179,11 @@ def data(name, shape, format, random):
             yield np.full(shape, 1.0, "<f4").tobytes()
         else:
             yield (random.standard_normal(count, "f4") * scale).astype("<f4").tobytes()
+        return
+    if format == Q8_0:
+        codes = random.integers(0, 256, (count // 32, 34), np.uint8)
+        codes[:, 0:2] = np.full(count // 32, scale / 74, "<f2").view(np.uint8).reshape(-1, 2)
+        yield codes.tobytes()
         return
     blocks, block = count // 256, 144 if format == Q4_K else 210
     for first in range(0, blocks, 1 << 16):
@@ -139,16 +200,7 @@ def data(name, shape, format, random):
         yield piece.tobytes()
 
 
-def main():
-    parser = argparse.ArgumentParser(description="A random model of the shapes of Gemma 4 E2B, as a GGUF file.")
-    parser.add_argument("out")
-    parser.add_argument("--layers", type=int, default=35, metavar="N", help="of 35, at least 10 and a multiple of 5")
-    args = parser.parse_args()
-    if args.layers < 10 or args.layers % 5:
-        parser.error("--layers: expected a multiple of 5 from 10")
-    layers, shared = args.layers, args.layers * 4 // 7 // 5 * 5
-    sliding = [(layer + 1) % 5 != 0 for layer in range(layers)]
-    entries, all_tensors = metadata(layers, shared, sliding), list(tensors(layers, shared, sliding))
+def write(path, entries, all_tensors, what):
     head = b"GGUF" + struct.pack("<IQQ", 3, len(all_tensors), len(entries))
     head += b"".join(entry(*it) for it in entries)
     offset = 0
@@ -157,14 +209,30 @@ def main():
         head += struct.pack("<IQ", format, offset)
         offset += -(-size(shape, format) // ALIGNMENT) * ALIGNMENT
     random = np.random.default_rng(0)
-    with open(args.out, "wb") as file:
+    with open(path, "wb") as file:
         file.write(head)
         file.write(bytes(-file.tell() % ALIGNMENT))
         for name, shape, format in all_tensors:
             for piece in data(name, shape, format, random):
                 file.write(piece)
             file.write(bytes(-size(shape, format) % ALIGNMENT))
-    print(f"{args.out}: {layers} layers, {shared} of them share keys and values, {offset / 1e9:.2f} GB")
+    print(f"{path}: {what}, {offset / 1e9:.2f} GB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A random model of the shapes of Gemma 4 E2B, as a GGUF file.")
+    parser.add_argument("out")
+    parser.add_argument("--layers", type=int, default=35, metavar="N", help="of 35, at least 10 and a multiple of 5")
+    parser.add_argument("--senses", metavar="mmproj-OUT.gguf", help="also the encoders of pictures and sound")
+    args = parser.parse_args()
+    if args.layers < 10 or args.layers % 5:
+        parser.error("--layers: expected a multiple of 5 from 10")
+    layers, shared = args.layers, args.layers * 4 // 7 // 5 * 5
+    sliding = [(layer + 1) % 5 != 0 for layer in range(layers)]
+    write(args.out, metadata(layers, shared, sliding), list(tensors(layers, shared, sliding)),
+          f"{layers} layers, {shared} of them share keys and values")
+    if args.senses:
+        write(args.senses, senses_metadata(), list(senses_tensors()), "encoders of pictures and sound")
 
 
 if __name__ == "__main__":

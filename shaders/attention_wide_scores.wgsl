@@ -4,8 +4,8 @@
 //   step    [0] the position of row 0, [1] rows                                                         read
 //   ends    [rows] u32: the last position that a row sees where that is later than its own              read
 //   scores  [rows, num_heads, tile] f32, hidden keys -3e38                                              write
-// grid   (ceil(tile / 16), num_kv_heads, 1) for each window: 8 lanes, two keys a lane
-// needs  nothing optional; window_rows * group = 8, group = num_heads / num_kv_heads
+// grid   (ceil(tile / 16), num_kv_heads, ceil(rows of the window * group / 8)) for each window: 8 lanes, two keys a lane
+// needs  nothing optional; group = num_heads / num_kv_heads divides 8
 //include shared/seen.wgsl
 //include shared/woven.wgsl
 
@@ -47,8 +47,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let kv_head = workgroup.y;
     // Keys that no row of the window sees are not multiplied.
     let rows = 8u / params.group;
-    let first_row = min(params.first_row, step[1] - 1u);
-    let last_row = min(params.first_row + rows - 1u, step[1] - 1u);
+    let begin = params.first_row + rows * workgroup.z;
+    let first_row = min(begin, step[1] - 1u);
+    let last_row = min(begin + rows - 1u, step[1] - 1u);
     let first = seen_by(first_row, params.window, params.sees_ends).first;
     var seen_end = 0u;
     for (var row = first_row; row <= last_row; row++) {
@@ -60,14 +61,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let start = row_start(min(slot, last), params.row_words);
     let other = row_start(min(slot + 8u, last), params.row_words);
     let head_word = kv_head * params.width4;
-    let p0 = query(0u, kv_head) * params.width4;
-    let p1 = query(1u, kv_head) * params.width4;
-    let p2 = query(2u, kv_head) * params.width4;
-    let p3 = query(3u, kv_head) * params.width4;
-    let p4 = query(4u, kv_head) * params.width4;
-    let p5 = query(5u, kv_head) * params.width4;
-    let p6 = query(6u, kv_head) * params.width4;
-    let p7 = query(7u, kv_head) * params.width4;
+    let from_q = rows * workgroup.z * params.num_heads;
+    let p0 = (from_q + query(0u, kv_head)) * params.width4;
+    let p1 = (from_q + query(1u, kv_head)) * params.width4;
+    let p2 = (from_q + query(2u, kv_head)) * params.width4;
+    let p3 = (from_q + query(3u, kv_head)) * params.width4;
+    let p4 = (from_q + query(4u, kv_head)) * params.width4;
+    let p5 = (from_q + query(5u, kv_head)) * params.width4;
+    let p6 = (from_q + query(6u, kv_head)) * params.width4;
+    let p7 = (from_q + query(7u, kv_head)) * params.width4;
     var s0 = vec2f(0.0);
     var s1 = vec2f(0.0);
     var s2 = vec2f(0.0);
@@ -90,11 +92,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
     let sums = array<vec2f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
     for (var item = 0u; item < 8u; item++) {
-        let row = params.first_row + item / params.group;
+        let row = begin + item / params.group;
         if row >= step[1] { return; }
         let seen = seen_by(row, params.window, params.sees_ends);
         let visible = (position >= vec2u(seen.first)) & (position < vec2u(seen.end));
-        let place = (params.first_row * params.num_heads + query(item, kv_head)) * params.tile + key;
+        let place = (begin * params.num_heads + query(item, kv_head)) * params.tile + key;
         if key < params.tile { scores[place] = select(MASKED, sums[item].x, visible.x && slot <= last); }
         if key + 8u < params.tile { scores[place + 8u] = select(MASKED, sums[item].y, visible.y && slot + 8u <= last); }
     }

@@ -7,8 +7,8 @@
 //   stats    [rows, num_heads] of vec4f: greatest, sum, factor on earlier sums                       read
 //   sums     [rows, num_heads, width4] of vec4f                                                      read and write
 //   out      [rows, out_stride] f32, heads of head_dim one after another                             write, if last
-// grid   (ceil(width4 / 8), num_kv_heads, 1) for each window: 8 lanes
-// needs  nothing optional; window_rows * group = 8, group = num_heads / num_kv_heads
+// grid   (ceil(width4 / 8), num_kv_heads, ceil(rows of the window * group / 8)) for each window: 8 lanes
+// needs  nothing optional; group = num_heads / num_kv_heads divides 8
 //include shared/seen.wgsl
 
 struct Values {
@@ -43,6 +43,8 @@ fn query(item: u32, kv_head: u32) -> u32 {
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
     let kv_head = workgroup.y;
+    let rows = 8u / params.group;
+    let begin = params.first_row + rows * workgroup.z;
     let column = min(8u * workgroup.x + lane, params.width4 - 1u);
     let word = kv_head * params.width4 + column;
     let end = step[0] + step[1];
@@ -51,8 +53,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     var first4 = 0u;
     var end4 = (min(params.tile, max(written, params.first_key) - params.first_key) + 3u) / 4u;
     if end <= params.slots {
-        let first_row = min(params.first_row, step[1] - 1u);
-        let last_row = min(params.first_row + 8u / params.group - 1u, step[1] - 1u);
+        let first_row = min(begin, step[1] - 1u);
+        let last_row = min(begin + rows - 1u, step[1] - 1u);
         let first = seen_by(first_row, params.window, params.sees_ends).first;
         var seen_end = 0u;
         for (var row = first_row; row <= last_row; row++) {
@@ -62,14 +64,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         end4 = min(end4, (max(seen_end, params.first_key) - params.first_key + 3u) / 4u);
     }
     let tile4 = params.tile / 4u;
-    let p0 = query(0u, kv_head) * tile4;
-    let p1 = query(1u, kv_head) * tile4;
-    let p2 = query(2u, kv_head) * tile4;
-    let p3 = query(3u, kv_head) * tile4;
-    let p4 = query(4u, kv_head) * tile4;
-    let p5 = query(5u, kv_head) * tile4;
-    let p6 = query(6u, kv_head) * tile4;
-    let p7 = query(7u, kv_head) * tile4;
+    let from_weights = rows * workgroup.z * params.num_heads;
+    let p0 = (from_weights + query(0u, kv_head)) * tile4;
+    let p1 = (from_weights + query(1u, kv_head)) * tile4;
+    let p2 = (from_weights + query(2u, kv_head)) * tile4;
+    let p3 = (from_weights + query(3u, kv_head)) * tile4;
+    let p4 = (from_weights + query(4u, kv_head)) * tile4;
+    let p5 = (from_weights + query(5u, kv_head)) * tile4;
+    let p6 = (from_weights + query(6u, kv_head)) * tile4;
+    let p7 = (from_weights + query(7u, kv_head)) * tile4;
     var s0 = vec4f(0.0);
     var s1 = vec4f(0.0);
     var s2 = vec4f(0.0);
@@ -97,8 +100,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if 8u * workgroup.x + lane >= params.width4 { return; }
     let all = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
     for (var item = 0u; item < 8u; item++) {
-        if params.first_row + item / params.group >= step[1] { return; }
-        let place = params.first_row * params.num_heads + query(item, kv_head);
+        if begin + item / params.group >= step[1] { return; }
+        let place = begin * params.num_heads + query(item, kv_head);
         var sum = all[item];
         if params.first_key > 0u { sum += stats[place].z * sums[place * params.width4 + column]; }
         if params.last == 0u {

@@ -1,9 +1,9 @@
 // matmul_blocks_wide: matmul_blocks for software adapters, a lane two outputs of eight rows; see matvec_blocks_wide.
 //   weight  texture of vec4u, rows woven: [outputs, row_words], planes of groups of 32 weights   read
-//   x       window of [8, groups * 8] of vec4f, at most 4096                                    read
+//   x       window of [window_rows, groups * 8] of vec4f, at most 4096                          read
 //   y       [rows, y_stride] f32, places first .. first + outputs of eight rows set             write
-// grid   (ceil(outputs / 16), 1, 1) for each window: 8 lanes
-// needs  nothing optional; x and y hold a multiple of 8 rows
+// grid   (ceil(outputs / 16), ceil(rows of the window / 8), 1) for each window: 8 lanes
+// needs  nothing optional; x and y hold a multiple of 8 rows, so does a window
 //include shared/blocks.wgsl
 //include shared/woven.wgsl
 //include shared/dot.wgsl
@@ -34,6 +34,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let other = row_start(min(output + 8u, last), params.row_words);
     let groups = params.groups;
     let width4 = 8u * groups;
+    let first_x = 8u * workgroup.y * width4;
+    let first_row = params.first_row + 8u * workgroup.y;
     var s0 = vec2f(0.0);
     var s1 = vec2f(0.0);
     var s2 = vec2f(0.0);
@@ -45,7 +47,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     for (var g = 0u; g < groups; g++) {
         let a = group(start, groups, g, head(start, groups, g / 8u));
         let b = group(other, groups, g, head(other, groups, g / 8u));
-        let from_x = 8u * g;
+        let from_x = first_x + 8u * g;
         var p: vec4f; var q: vec4f;
         p = weights(a.codes[0], a.scale.x, a.offset.x);
         q = weights(b.codes[0], b.scale.x, b.offset.x);
@@ -128,7 +130,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         s6 = both(from_x + 6u * width4 + 7u, p, q, s6);
         s7 = both(from_x + 7u * width4 + 7u, p, q, s7);
     }
-    let place = params.first_row * params.y_stride + params.first + output;
+    let place = first_row * params.y_stride + params.first + output;
     let sums = array<vec2f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
     for (var r = 0u; r < 8u; r++) {
         if output <= last { y[place + r * params.y_stride] = sums[r].x; }

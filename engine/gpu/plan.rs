@@ -132,7 +132,8 @@ impl<'g> PlanBuilder<'g> {
     }
 
     /// As [`PlanBuilder::dispatch`] for a shader with a [`Binding::Window`]: one dispatch for each window of `rows` rows
-    /// of `row_bytes` bytes, as many as the rows of the replay need, the n-th with `params[n]`.
+    /// of `row_bytes` bytes, as many as the rows of the replay need, the n-th with `params[n]` and
+    /// a grid for the rows in it.
     ///
     /// # Errors
     /// As [`PlanBuilder::dispatch`]; [`Error::Argument`] for a window that is too large or not aligned.
@@ -426,7 +427,9 @@ fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32
     let mut dispatches = 0;
     for step in steps {
         if let Step::Dispatch { shader, compiled, bind_group, windows, grid, .. } = step {
-            let [x, y, z] = grid.map(|extent| extent.at(rows));
+            // Of windows each is a dispatch with rows of its own.
+            let at_once = windows.map_or(rows, |windows| windows.rows.min(rows));
+            let [x, y, z] = grid.map(|extent| extent.at(at_once));
             if x.max(y).max(z) > most {
                 let problem = format!("of {} for {rows} rows is {x} × {y} × {z}, at most {most} an axis", shader.name);
                 return Err(Error::Argument { name: "grid", problem });
@@ -439,6 +442,7 @@ fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32
                 continue;
             };
             for window in 0..rows.div_ceil(windows.rows) {
+                let [x, y, z] = grid.map(|extent| extent.at(windows.rows.min(rows - window * windows.rows)));
                 pass.set_bind_group(0, bind_group, &[window * windows.params_bytes, window * windows.bytes]);
                 pass.dispatch_workgroups(x, y, z);
                 dispatches += 1;

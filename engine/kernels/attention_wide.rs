@@ -129,13 +129,26 @@ pub struct Scratch {
     sums: Array<f32>,
 }
 
-/// How the queries of a layer are cut: rows of a window and keys of a tile; `None` if they cannot be.
-fn cut(heads: &Heads) -> Option<(usize, usize)> {
+/// How the queries of a layer are cut.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Rows of a workgroup: those of [`ITEMS`] queries of a key head.
+    rows: usize,
+    /// Rows of a window of queries, and of one of weights.
+    window_rows: [usize; 2],
+    /// Keys of a tile.
+    tile: usize,
+}
+
+/// `None` if they cannot be.
+fn cut(heads: &Heads) -> Option<Cut> {
     let group = heads.num_heads / heads.num_kv_heads;
     let rows = ITEMS.checked_div(group).filter(|rows| rows * group == ITEMS)?;
     let vectors = rows * heads.num_heads;
     let tile = (WINDOW / vectors).min(MOST_TILE) / 16 * 16;
-    (vectors * stride(heads.head_dim) <= WINDOW && tile > 0).then_some((rows, tile))
+    let values = [stride(heads.head_dim), tile];
+    let window_rows = values.map(|values| WINDOW.checked_div(vectors * values).unwrap_or(0) * rows);
+    window_rows.iter().all(|rows| *rows > 0).then_some(Cut { rows, window_rows, tile })
 }
 
 impl Scratch {
@@ -149,7 +162,7 @@ impl Scratch {
         // The most that a layer takes of each.
         let (mut words, mut scores, mut stats, mut sums) = (0, 0, 0, 0);
         for (heads, slots) in layers {
-            let Some((_, tile)) = cut(heads) else { continue };
+            let Some(Cut { tile, .. }) = cut(heads) else { continue };
             words = words.max(slots.next_multiple_of(WOVEN) * row_words(heads));
             scores = scores.max(rows * heads.num_heads * tile);
             stats = stats.max(rows * heads.num_heads);
@@ -190,7 +203,7 @@ pub fn record(
     arrays: &Arrays<'_>,
     scratch: &Scratch,
 ) -> Result<()> {
-    let Some((window_rows, tile)) = cut(heads) else {
+    let Some(Cut { rows: group_rows, window_rows: [q_rows, weight_rows], tile }) = cut(heads) else {
         return attention::record(plan, heads, reach, slots, most_rows, arrays);
     };
     let (padded, row_words) = (stride(heads.head_dim), row_words(heads));
@@ -219,6 +232,7 @@ pub fn record(
         let keys = tile.min(slots - first_key) as u64;
         let cost = Cost { row_flops: 2 * pairs * keys, ..Cost::default() };
         let kv_heads: Extent = (heads.num_kv_heads as u32).into();
+        let groups = Extent::Rows { times: 1, tile: group_rows as u32 };
 
         let scores = |first_row: usize| Scores {
             num_heads: heads.num_heads as u32,
@@ -234,14 +248,14 @@ pub fn record(
             pad0: 0,
             pad1: 0,
         };
-        let all: Vec<Scores> = (0..rows).step_by(window_rows).map(scores).collect();
+        let all: Vec<Scores> = (0..rows).step_by(q_rows).map(scores).collect();
         let q = arrays.q.bind_window("q", most_rows * heads.num_heads * padded)?;
         let len = rows * heads.num_heads * tile;
         let binds = [k.clone(), q, step()?, ends()?, scratch.scores.bind("scores", len)?];
-        let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, 1.into()];
+        let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * padded * 4;
         let shader = &shaders::ATTENTION_WIDE_SCORES;
-        plan.dispatch_windows(shader, &[], &all, window_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &all, q_rows, row_bytes, &binds, grid, cost)?;
 
         let params = Softmax {
             num_heads: heads.num_heads as u32,
@@ -275,7 +289,7 @@ pub fn record(
                 pad2: 0,
             }
         };
-        let all: Vec<Values> = (0..rows).step_by(window_rows).map(values).collect();
+        let all: Vec<Values> = (0..rows).step_by(weight_rows).map(values).collect();
         let binds = [
             v.clone(),
             scratch.scores.bind_window("weights", len)?,
@@ -285,10 +299,10 @@ pub fn record(
             scratch.sums.bind("sums", rows * heads.num_heads * padded)?,
             arrays.out.bind("out", most_rows * out_stride)?,
         ];
-        let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, 1.into()];
+        let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * tile * 4;
         let shader = &shaders::ATTENTION_WIDE_VALUES;
-        plan.dispatch_windows(shader, &[], &all, window_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &all, weight_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub struct Params {
     pub pad1: u32,
 }
 
-/// Rows of a window of the wide variant.
+/// Rows of a workgroup of the wide variant; a window holds as many times these as it has room for.
 const WIDE_ROWS: usize = 8;
 
 /// Records the rows of `block`, each `width` weights, over the rows of the replay; `y_stride` lies between rows of `y`.
@@ -78,9 +78,11 @@ pub fn record(
     let shader = variant.shader("matmul_blocks", block.format)?;
     if is_texture {
         let binds = [weight, x.bind_window("x", rows * width)?, y];
-        let all: Vec<Params> = (0..rows / WIDE_ROWS).map(|window| params(window * WIDE_ROWS)).collect();
-        let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
-        return plan.dispatch_windows(shader, &[], &all, WIDE_ROWS, width * 4, &binds, grid, cost);
+        let window_rows = matvec_blocks::LONGEST_WINDOW / (WIDE_ROWS * width) * WIDE_ROWS;
+        let all: Vec<Params> = (0..rows).step_by(window_rows).map(params).collect();
+        let down = Extent::Rows { times: 1, tile: WIDE_ROWS as u32 };
+        let grid = [(block.rows.div_ceil(16) as u32).into(), down, 1.into()];
+        return plan.dispatch_windows(shader, &[], &all, window_rows, width * 4, &binds, grid, cost);
     }
     let binds = [weight, x.bind("x", rows * width)?, y];
     let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };

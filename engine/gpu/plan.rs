@@ -5,6 +5,7 @@ use super::pipeline::{Compiled, Key};
 use super::{Array, Bind, Binding, Gpu, Shader};
 use crate::error::{Error, Result};
 use bytemuck::Pod;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,17 +91,31 @@ pub struct PlanBuilder<'g> {
     gpu: &'g Gpu,
     items: Vec<Item>,
     uniforms: Vec<u8>,
+    scratch: BTreeMap<usize, Array<f32>>,
 }
 
 impl<'g> PlanBuilder<'g> {
     /// An empty plan on `gpu`.
     pub fn new(gpu: &'g Gpu) -> PlanBuilder<'g> {
-        PlanBuilder { gpu, items: Vec::new(), uniforms: Vec::new() }
+        PlanBuilder { gpu, items: Vec::new(), uniforms: Vec::new(), scratch: BTreeMap::new() }
     }
 
     /// The adapter it is for.
     pub fn gpu(&self) -> &'g Gpu {
         self.gpu
+    }
+
+    /// An array of `len` values for what lies between two dispatches; whoever asks for the same length gets the same one.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn scratch(&mut self, what: &str, len: usize) -> Result<Array<f32>> {
+        if let Some(array) = self.scratch.get(&len) {
+            return Ok(array.clone());
+        }
+        let array = self.gpu.rows(what, len)?;
+        self.scratch.insert(len, array.clone());
+        Ok(array)
     }
 
     /// Adds a dispatch. `binds` are the storage bindings in the order of the shader; a fixed grid above the limit of
@@ -129,6 +144,7 @@ impl<'g> PlanBuilder<'g> {
     pub fn dispatch_windows<P: Pod>(
         &mut self,
         shader: &'static Shader,
+        overrides: &[(&'static str, u32)],
         params: &[P],
         rows: usize,
         row_bytes: usize,
@@ -142,7 +158,7 @@ impl<'g> PlanBuilder<'g> {
             let problem = format!("of {} has {rows} rows of {row_bytes} bytes", shader.name);
             return Err(Error::Argument { name: "window", problem });
         }
-        self.push(shader, &[], params, Some((rows as u32, bytes as u32)), binds, grid, cost)
+        self.push(shader, overrides, params, Some((rows as u32, bytes as u32)), binds, grid, cost)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a different thing")]

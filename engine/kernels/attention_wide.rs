@@ -241,7 +241,7 @@ pub fn record(
         let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, 1.into()];
         let row_bytes = heads.num_heads * padded * 4;
         let shader = &shaders::ATTENTION_WIDE_SCORES;
-        plan.dispatch_windows(shader, &all, window_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &all, window_rows, row_bytes, &binds, grid, cost)?;
 
         let params = Softmax {
             num_heads: heads.num_heads as u32,
@@ -288,7 +288,7 @@ pub fn record(
         let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, 1.into()];
         let row_bytes = heads.num_heads * tile * 4;
         let shader = &shaders::ATTENTION_WIDE_VALUES;
-        plan.dispatch_windows(shader, &all, window_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &all, window_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())
 }

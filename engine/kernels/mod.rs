@@ -6,6 +6,7 @@ pub mod attention_wide;
 pub mod axial_rope;
 pub mod case;
 pub mod clamp;
+pub mod fake_quant;
 pub mod gate;
 pub mod gather;
 pub mod gather_blocks;
@@ -111,6 +112,7 @@ pub fn cases() -> Vec<Case> {
         attention_wide::cases(),
         axial_rope::cases(),
         clamp::cases(),
+        fake_quant::cases(),
         gate::cases(),
         gather::cases(),
         gather_blocks::cases(),

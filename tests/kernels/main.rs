@@ -6,6 +6,7 @@ mod attention_wide;
 mod axial_rope;
 mod cases;
 mod clamp;
+mod fake_quant;
 mod gate;
 mod gather;
 mod gather_blocks;

@@ -298,7 +298,13 @@ pub fn block_matrix(
         lay_rows(format, width, part, as_texture, &mut laid)?;
         let data = gpu.words("weight", laid.len() / WORD, as_texture)?;
         gpu.write_words(&data, 0, &laid);
-        blocks.push(Block { first_row: index * block_rows, rows: part.len() / from, format, data, rounding: Rounding::NONE });
+        blocks.push(Block {
+            first_row: index * block_rows,
+            rows: part.len() / from,
+            format,
+            data,
+            rounding: Rounding::NONE,
+        });
     }
     Ok((Matrix { rows, width, blocks }, values))
 }

@@ -72,8 +72,11 @@ pub fn record(
         pad0: 0,
         pad1: 0,
     };
-    let binds =
-        [block.data.bind("weight", block.rows * bytes)?, ids.bind("ids", most_rows)?, y.bind("y", most_rows * stride(width))?];
+    let binds = [
+        block.data.bind("weight", block.rows * bytes)?,
+        ids.bind("ids", most_rows)?,
+        y.bind("y", most_rows * stride(width))?,
+    ];
     // All blocks together move each row once.
     let first = block.first_row == 0;
     let cost = Cost {

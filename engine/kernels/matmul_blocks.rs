@@ -86,7 +86,14 @@ pub fn record(
     }
     let binds = [weight, x.bind("x", rows * stride(width))?, y];
     let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
-    plan.dispatch(shader, &overrides, &params(0), &binds, [(block.rows.div_ceil(64) as u32).into(), down, 1.into()], cost)
+    plan.dispatch(
+        shader,
+        &overrides,
+        &params(0),
+        &binds,
+        [(block.rows.div_ceil(64) as u32).into(), down, 1.into()],
+        cost,
+    )
 }
 
 /// The same on the CPU in f64, the rows of the matrix as f32.
@@ -141,9 +148,7 @@ pub fn cases() -> Vec<Case> {
             let (x, y) = (gpu.rows("x", capacity * stride(width))?, gpu.array("y", capacity * stride(outputs))?);
             gpu.write(&x, 0, &case::spread(&values, width));
             let results = vec![Output::rows(&y, outputs, 4e-6, move || reference(&weights, width, &values))];
-            Ok(Prepared::new(rows, results, move |plan, variant| {
-                matmul::record(plan, variant, &weight, rows, &x, &y)
-            }))
+            Ok(Prepared::new(rows, results, move |plan, variant| matmul::record(plan, variant, &weight, rows, &x, &y)))
         }));
     }
     let real = [Format::Q8_0, Format::Q4_0, Format::Q4K, Format::Q5K, Format::Q6K];

@@ -8,8 +8,8 @@ use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
-use crate::weights::{Rounding, ScaleType};
 use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
+use crate::weights::{Rounding, ScaleType};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.

@@ -33,12 +33,7 @@ fn shader_equals_reference_in_every_block_format() {
 }
 
 /// The first `count` rows of the product, without gaps.
-fn product(
-    gpu: &percept::gpu::Gpu,
-    weight: &percept::kernels::Matrix,
-    x: &[f32],
-    count: usize,
-) -> Vec<f32> {
+fn product(gpu: &percept::gpu::Gpu, weight: &percept::kernels::Matrix, x: &[f32], count: usize) -> Vec<f32> {
     let (width, outputs, capacity) = (weight.width, weight.rows, count.next_multiple_of(TILE_ROWS));
     let on_gpu = gpu.rows("x", capacity * stride(width)).unwrap();
     gpu.write(&on_gpu, 0, &spread(x, width, stride(width)));

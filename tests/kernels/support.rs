@@ -172,7 +172,13 @@ pub fn matrix(
             other => panic!("{other} has no plain values"),
         };
         let data = percept::gpu::Words::Buffer(gpu.array_of("weight", &words).unwrap());
-        percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, format, data, rounding: percept::weights::Rounding::NONE }
+        percept::kernels::Block {
+            first_row: i * block_rows,
+            rows: part.len() / width,
+            format,
+            data,
+            rounding: percept::weights::Rounding::NONE,
+        }
     });
     let blocks = blocks.collect();
     (percept::kernels::Matrix { rows: values.len() / width, width, blocks }, rounded)

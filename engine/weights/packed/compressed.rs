@@ -149,7 +149,10 @@ impl Parts<'_> {
             return Err(about("weight_packed", problem));
         }
         if let Some(size) = group_size.filter(|size| !width.is_multiple_of(*size)) {
-            return Err(about("weight_packed", format!("has rows of {width} weights, which group_size {size} does not divide")));
+            return Err(about(
+                "weight_packed",
+                format!("has rows of {width} weights, which group_size {size} does not divide"),
+            ));
         }
         let scales = group_size.map_or(1, |size| width / size);
         if self.scale.shape != [rows, scales] {
@@ -163,7 +166,9 @@ impl Parts<'_> {
             (Some(tensor), false) => {
                 return Err(about("weight_zero_point", found(tensor, format!("I32 of shape {points:?}"))));
             }
-            (Some(_), true) => return Err(about("weight_zero_point", "is there, but the config says symmetric".into())),
+            (Some(_), true) => {
+                return Err(about("weight_zero_point", "is there, but the config says symmetric".into()));
+            }
             (None, false) => {
                 return Err(about("weight_zero_point", "is missing, but the config says symmetric: false".into()));
             }
@@ -175,14 +180,13 @@ impl Parts<'_> {
 /// `weight_shape`: rows, which are known, and columns, which the packed words alone leave open.
 fn shape(name: &str, of: &str, rows: usize, shards: &Shards) -> Result<[usize; 2]> {
     let tensor = part(shards, name, of)?;
-    let values: Vec<u64> = match tensor.dtype {
-        Dtype::I64 => tensor.data.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect(),
-        Dtype::I32 => tensor.data.as_chunks().0.iter().map(|four| u32::from_le_bytes(*four).into()).collect(),
+    let values: Vec<i64> = match tensor.dtype {
+        Dtype::I64 => tensor.data.as_chunks().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect(),
+        Dtype::I32 => tensor.data.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four).into()).collect(),
         _ => Vec::new(),
     };
-    let whole: Vec<usize> = values.iter().filter_map(|value| usize::try_from(*value).ok()).collect();
-    match whole[..] {
-        [height, width] if height == rows && width > 0 => Ok([height, width]),
+    match values[..] {
+        [height, width] if height == rows as i64 && (1..1 << 32).contains(&width) => Ok([rows, width as usize]),
         [height, width] => {
             Err(wrong(shards, name, format!("says [{height}, {width}], but weight_packed has {rows} rows")))
         }
@@ -197,6 +201,7 @@ fn check_order(order: &Tensor<'_>, width: usize, shared: Option<usize>, shards: 
     if order.dtype == Dtype::I32 && order.len() == width && groups.enumerate().all(in_order) {
         return Ok(());
     }
-    let problem = "has columns out of order (actorder: group), which is not supported; use a copy with actorder weight or none";
+    let problem =
+        "has columns out of order (actorder: group), which is not supported; use a copy with actorder weight or none";
     Err(wrong(shards, order.name, problem))
 }

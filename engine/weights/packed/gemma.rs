@@ -93,7 +93,8 @@ fn matrix(module: &str, codes: &str, scales: &str, widths: &Widths, shards: &Sha
         _ => return Err(wrong(shards, scales, found(&scale, format!("shape [{rows}, 1]")))),
     };
     if let Some(size) = shared.filter(|size| !is_group_size(*size)) {
-        let problem = format!("has a scale for {size} weights, supported: whole rows, 32, 64, 128 and further doublings");
+        let problem =
+            format!("has a scale for {size} weights, supported: whole rows, 32, 64, 128 and further doublings");
         return Err(wrong(shards, scales, problem));
     }
     Ok(PackedMatrix {

@@ -133,7 +133,7 @@ pub fn cases() -> Vec<Case> {
         .map(|(format, buffer)| case(Size::Odd, format, 50, 768, 19, 7, buffer))
         .collect();
     for (ints, place) in case::some_ints() {
-        let shape = format!("{place}{} {ints:?} 50 × {}, 7 rows", Format::Ints(ints), case::int_width(ints, 257));
+        let shape = format!("{place}{} 50 × {}, 7 rows", Format::Ints(ints), case::int_width(ints, 257));
         all.push(Case::new("gather_blocks", Size::Odd, shape, move |gpu| {
             let (rows, words, width) = (7, 50, case::int_width(ints, 257));
             let as_texture = gpu.capabilities().software && place.is_empty();

@@ -137,12 +137,16 @@ pub fn cases() -> Vec<Case> {
         .map(|(format, buffer)| case(Size::Odd, format, 33, 67, 768, 40, buffer))
         .collect();
     all.push(case(Size::Odd, Format::Q4K, 3, 67, 2304, 67, false));
-    for (ints, place) in case::some_ints() {
-        let shape = format!("{place}{} {ints:?} 67 × {}, 33 rows", Format::Ints(ints), case::int_width(ints, 257));
-        all.push(Case::new("matmul_blocks", Size::Odd, shape, move |gpu| {
-            let (rows, outputs, width) = (33usize, 67, case::int_width(ints, 257));
+    let real = case::some_ints().filter(|(_, place)| place.is_empty());
+    let real = real.map(|(ints, place)| (Size::Real, ints, place, [32usize, 1024, 2048], 1024));
+    let odd = |(ints, place)| (Size::Odd, ints, place, [33, 67, case::int_width(ints, 257)], 40);
+    for (size, ints, place, [rows, outputs, width], block_rows) in case::some_ints().map(odd).chain(real) {
+        let shape =
+            format!("{place}{} {} {outputs} × {width}, {rows} rows", Format::Ints(ints), ints.shared.unwrap_or(width));
+        all.push(Case::new("matmul_blocks", size, shape, move |gpu| {
             let as_texture = gpu.capabilities().software && place.is_empty();
-            let (weight, weights) = case::int_matrix(gpu, ints, 1, [outputs, width], 40, as_texture, Rounding::NONE)?;
+            let none = Rounding::NONE;
+            let (weight, weights) = case::int_matrix(gpu, ints, 1, [outputs, width], block_rows, as_texture, none)?;
             let values = noise(2, rows * width);
             let capacity = rows.next_multiple_of(TILE_ROWS);
             let (x, y) = (gpu.rows("x", capacity * stride(width))?, gpu.array("y", capacity * stride(outputs))?);

@@ -147,12 +147,16 @@ pub fn cases() -> Vec<Case> {
         .flat_map(|buffer| blocks().map(move |format| (format, buffer)))
         .map(|(format, buffer)| case(Size::Odd, format, 103, 768, 40, buffer))
         .collect();
-    for (ints, place) in case::some_ints() {
-        let shape = format!("{place}{} {ints:?} 103 × {}", Format::Ints(ints), case::int_width(ints, 257));
-        all.push(Case::new("matvec_blocks", Size::Odd, shape, move |gpu| {
-            let (outputs, width) = (103, case::int_width(ints, 257));
+    let real = case::some_ints().filter(|(_, place)| place.is_empty());
+    let ints = case::some_ints().map(|(ints, place)| (Size::Odd, ints, place, 103, case::int_width(ints, 257), 40));
+    for (size, ints, place, outputs, width, block_rows) in
+        ints.chain(real.map(|(ints, place)| (Size::Real, ints, place, 4096, 3840, 4096)))
+    {
+        let shape = format!("{place}{} {} {outputs} × {width}", Format::Ints(ints), ints.shared.unwrap_or(width));
+        all.push(Case::new("matvec_blocks", size, shape, move |gpu| {
             let as_texture = gpu.capabilities().software && place.is_empty();
-            let (weight, values) = case::int_matrix(gpu, ints, 1, [outputs, width], 40, as_texture, Rounding::NONE)?;
+            let none = Rounding::NONE;
+            let (weight, values) = case::int_matrix(gpu, ints, 1, [outputs, width], block_rows, as_texture, none)?;
             let x_values = noise(2, width);
             let (x, y) = (case::upload(gpu, "x", &x_values, width)?, gpu.array("y", outputs)?);
             let results = vec![Output::rows(&y, outputs, 4e-6, move || reference(&values, &x_values))];

@@ -117,6 +117,14 @@ fn compressed_tensors() {
             "config.json: quantization_config.kv_cache_scheme is set; caches with scales of their own are not supported",
         ),
         (
+            |config, _| config["quantization_config"]["transform_config"] = json!({"config_groups": {}}),
+            "config.json: quantization_config.transform_config is set; transformed weights or activations are not supported",
+        ),
+        (
+            |config, _| config["quantization_config"]["sparsity_config"] = json!({"format": "sparse-24-bitmask"}),
+            "config.json: quantization_config.sparsity_config.format is \"sparse-24-bitmask\", supported: dense",
+        ),
+        (
             |config, _| scheme(config)["num_bits"] = 3.into(),
             "config.json: quantization_config.config_groups.group_0.weights.num_bits is 3, supported: 4, 8",
         ),

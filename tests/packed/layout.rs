@@ -1,6 +1,7 @@
 //! What the parts hold, against the packages that wrote them.
 
 use crate::fixture;
+use crate::generator::{Scheme, Source};
 use percept::weights::{Checkpoint, Dtype, Format};
 
 /// Values of the package `compressed-tensors`, bit for bit; it multiplies in the type of the scales, to which our products
@@ -43,4 +44,25 @@ fn compressed_tensors_hold_what_the_package_says() {
         assert_eq!(checkpoint.total_bytes(), file - header - 8 - 32);
     }
     assert_eq!(folders, 5);
+}
+
+/// `models show` counts weights, not words, and names their formats.
+#[test]
+fn show_tells_what_is_packed() {
+    let scheme = Scheme { bits: 4, group: Some(32), symmetric: false, scales: safetensors::Dtype::BF16 };
+    let choose = |name: &str, width: usize| (!name.contains("embed_tokens") && width.is_multiple_of(32)).then_some(0);
+    let pair = Source::of("gemma3-tiny-s0").compressed(&[("group_0", scheme)], choose);
+    let show = |folder: &std::path::Path| {
+        let shown = std::process::Command::new(env!("CARGO_BIN_EXE_percept"))
+            .args(["models", "show", "--json"])
+            .arg(folder)
+            .output()
+            .unwrap();
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        serde_json::from_slice::<serde_json::Value>(&shown.stdout).unwrap()
+    };
+    let (packed, plain) = (show(pair.packed.path()), show(pair.plain.path()));
+    assert_eq!(packed["parameters"], plain["parameters"]);
+    assert!(packed["formats"]["INT4"].as_u64().unwrap() > 0 && packed["formats"]["F32"].as_u64().unwrap() > 0);
+    assert!(packed["weight_bytes"].as_u64().unwrap() < plain["weight_bytes"].as_u64().unwrap());
 }

@@ -40,6 +40,16 @@ fn schemes(fields: &Fields) -> Result<Vec<Scheme>> {
     if fields.has("kv_cache_scheme") {
         return Err(fields.error("kv_cache_scheme", "is set; caches with scales of their own are not supported"));
     }
+    if let Some(sparsity) = fields.optional_object("sparsity_config")?
+        && sparsity.has("format")
+    {
+        sparsity.one_of("format", &["dense"])?;
+    }
+    if let Some(transforms) = fields.optional_object("transform_config")?
+        && transforms.names().next().is_some()
+    {
+        return Err(fields.error("transform_config", "is set; transformed weights or activations are not supported"));
+    }
     let groups = fields.object("config_groups")?;
     let mut all = Vec::new();
     for name in groups.names() {

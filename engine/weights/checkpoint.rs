@@ -49,7 +49,7 @@ pub struct Checkpoint {
 #[derive(Debug)]
 enum Weights {
     /// In safetensors files; some matrices may lie packed.
-    Safetensors(Shards, Option<Packed>),
+    Safetensors(Shards, Option<Box<Packed>>),
     /// In a GGUF file.
     Gguf(Box<GgufFile>),
 }
@@ -101,7 +101,7 @@ impl Checkpoint {
             return Err(Error::MissingFile { folder, file: SINGLE });
         };
         let shards = Shards { folder: folder.clone(), files, places };
-        let packed = Packed::read(&config, &shards)?;
+        let packed = Packed::read(&config, &shards)?.map(Box::new);
         Ok(Checkpoint { folder, config, weights: Weights::Safetensors(shards, packed) })
     }
 

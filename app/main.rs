@@ -1,6 +1,7 @@
 //! The `percept` program: arguments, logging and exit codes.
 
 mod cli;
+mod hub;
 mod store;
 
 use clap::{CommandFactory, Parser};

@@ -66,11 +66,11 @@ pub enum Error {
         problem: String,
     },
     /// The architecture is not one that we run.
-    #[error("{}: model_type \"{found}\" is not supported; supported: {supported}", path.display())]
+    #[error("{}: {} \"{found}\" is not supported; supported: {supported}", path.display(), kind_of(path, found))]
     UnsupportedModel {
-        /// The config file.
+        /// The config or GGUF file.
         path: PathBuf,
-        /// The `model_type` found.
+        /// The `model_type` or architecture found.
         found: String,
         /// What is supported, comma-separated.
         supported: String,
@@ -242,6 +242,15 @@ pub enum Error {
         /// Largest error allowed.
         allowed: f64,
     },
+}
+
+/// What an unsupported kind of model is called where it is named.
+fn kind_of(path: &Path, found: &str) -> &'static str {
+    match path.extension() {
+        Some(ending) if ending == "json" => "model_type",
+        _ if found == "clip" => "this is what sees and hears for the GGUF file beside it, name that one; architecture",
+        _ => "architecture",
+    }
 }
 
 impl Error {

@@ -27,6 +27,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, clippy::todo)]
 
 pub mod bench;
+pub mod encode;
 pub mod error;
 #[doc(hidden)]
 pub mod gpu;

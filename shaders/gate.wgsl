@@ -4,6 +4,7 @@
 //   y     [rows, out_stride] f32, width of them set                          write
 // grid   (rows, ceil(width / (WG * EACH)), 1), rows <= 65535
 // needs  nothing optional
+//include shared/gelu.wgsl
 
 override WG: u32 = 128u;
 override EACH: u32 = 4u;
@@ -15,13 +16,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> gate: array<f32>;
 @group(0) @binding(2) var<storage, read> up: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-
-// (1 + tanh(u)) / 2 = 1 / (1 + exp(-2u)), which keeps small values that 1 + tanh would round away. The exponent is cut
-// where the quotient has long been 0, so that no infinity is met.
-fn gelu_tanh(v: f32) -> f32 {
-    let u = 0.7978845608 * (v + 0.044715 * v * v * v);
-    return v / (1.0 + exp(min(-2.0 * u, 80.0)));
-}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

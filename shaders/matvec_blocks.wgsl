@@ -2,8 +2,10 @@
 //   weight  [rows, row_words] of vec4u, planes of groups of 32 weights   read
 //   x       [width4] of vec4f                                            read
 //   y       f32, places first .. first + rows set                        write
+// GATED: the first half of the rows is a gate, y[first + n] = gelu_tanh(gate n) * (row rows / 2 + n), rows / 2 of them.
 // grid   (a, b, 1), a * b >= ceil(rows / (WG / LANES)): LANES lanes a row
-// needs  nothing optional; LANES a power of two that divides WG
+// needs  nothing optional; LANES a power of two that divides WG; rows even if GATED
+//include shared/gelu.wgsl
 //include shared/blocks.wgsl
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl
@@ -11,6 +13,7 @@
 
 override WG: u32 = 64u;
 override LANES: u32 = 16u;
+override GATED: bool = false;
 // The last group of a row is not whole.
 override RAGGED: bool = false;
 struct Params { rows: u32, groups: u32, row_words: u32, first: u32, width4: u32, output_scale: f32, pad0: u32, pad1: u32 }
@@ -19,7 +22,7 @@ struct Params { rows: u32, groups: u32, row_words: u32, first: u32, width4: u32,
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-var<workgroup> places: array<f32, 64>;
+var<workgroup> places: array<vec2f, 64>;
 
 fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
@@ -28,16 +31,8 @@ fn x_at(i: u32) -> vec4f {
     return x[i];
 }
 
-@compute @workgroup_size(WG)
-fn main(
-    @builtin(workgroup_id) group_id: vec3u,
-    @builtin(num_workgroups) grid: vec3u,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group_id.y * grid.x + group_id.x) * (WG / LANES) + lane / LANES;
-    let within = lane % LANES;
-    // Rows beyond the last repeat it and are not written, so that all lanes meet the barriers.
-    let start = min(row, params.rows - 1u) * params.row_words;
+// Product of a row with the share of x that is of this lane.
+fn share(start: u32, within: u32) -> f32 {
     var sum = 0.0;
     for (var g = within; g < params.groups; g += LANES) {
         let w = group(start, params.groups, g, head(start, params.groups, g / 8u));
@@ -54,12 +49,30 @@ fn main(
         sum += dot(w.scale, halves);
         if HAS_OFFSET { sum += dot(w.offset, sums); }
     }
-    places[lane] = sum;
+    return sum;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) group_id: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = (group_id.y * grid.x + group_id.x) * (WG / LANES) + lane / LANES;
+    let within = lane % LANES;
+    let results = select(params.rows, params.rows / 2u, GATED);
+    // Rows beyond the last repeat it and are not written, so that all lanes meet the barriers.
+    let start = min(row, results - 1u) * params.row_words;
+    var sums = vec2f(share(start, within), 0.0);
+    if GATED { sums.y = share(start + results * params.row_words, within); }
+    places[lane] = sums;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if within < half { places[lane] += places[lane + half]; }
     }
-    if within == 0u && row < params.rows {
-        y[params.first + row] = fake_quant(places[lane], params.output_scale);
+    if within == 0u && row < results {
+        var result = fake_quant(places[lane].x, params.output_scale);
+        if GATED { result = gelu_tanh(result) * fake_quant(places[lane].y, params.output_scale); }
+        y[params.first + row] = result;
     }
 }

@@ -3,14 +3,17 @@
 //   weight  texture of vec4u, rows woven: [rows, row_words], planes of groups of 32 weights   read
 //   x       [width4] of vec4f, at most 4096                                                  read
 //   y       f32, places first .. first + rows set                                            write
+// GATED: the first half of the rows is a gate, y[first + n] = gelu_tanh(gate n) * (row rows / 2 + n), rows / 2 of them.
 // grid   (ceil(rows / 16), 1, 1): 8 lanes
-// needs  nothing optional
+// needs  nothing optional; rows even if GATED
+//include shared/gelu.wgsl
 //include shared/blocks.wgsl
 //include shared/woven.wgsl
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
+override GATED: bool = false;
 // The last group of a row is not whole.
 override RAGGED: bool = false;
 struct Params { rows: u32, groups: u32, row_words: u32, first: u32, width4: u32, output_scale: f32, pad0: u32, pad1: u32 }
@@ -34,11 +37,12 @@ fn four(place: u32, a: u32, b: u32, sums: vec3f) -> vec3f {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let row = 16u * workgroup.x + lane;
+    let row = select(16u, 8u, GATED) * workgroup.x + lane;
+    let second = row + select(8u, params.rows / 2u, GATED);
     // Rows beyond the last repeat it and are not written.
     let last = params.rows - 1u;
     let start = row_start(min(row, last), params.row_words);
-    let other = row_start(min(row + 8u, last), params.row_words);
+    let other = row_start(min(second, last), params.row_words);
     let groups = params.groups;
     var sums = vec2f(0.0);
     for (var run = 0u; run < (groups + 7u) / 8u; run++) {
@@ -63,6 +67,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
             }
         }
     }
-    if row <= last { y[params.first + row] = fake_quant(sums.x, params.output_scale); }
-    if row + 8u <= last { y[params.first + row + 8u] = fake_quant(sums.y, params.output_scale); }
+    sums = vec2f(fake_quant(sums.x, params.output_scale), fake_quant(sums.y, params.output_scale));
+    if GATED {
+        if second <= last { y[params.first + row] = gelu_tanh(sums.x) * sums.y; }
+        return;
+    }
+    if row <= last { y[params.first + row] = sums.x; }
+    if second <= last { y[params.first + second] = sums.y; }
 }

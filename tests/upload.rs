@@ -82,7 +82,7 @@ fn stacked_matrices_in_blocks_of_small_bindings() {
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
         let told = RefCell::new(Vec::new());
         let progress = |done, total| told.borrow_mut().push((done, total));
-        let upload = Upload::new(&gpu, &checkpoint, &progress);
+        let upload = Upload::new(&gpu, &checkpoint, checkpoint.total_bytes(), &progress);
         for (names, format) in [
             (["a", "b"], Format::F32),
             (["c", "d"], Format::Bf16),
@@ -110,7 +110,8 @@ fn matrices_of_different_formats_are_widened() {
     write(folder.path(), &tensors);
     for gpu in gpus(1 << 20) {
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
-        let matrix = Upload::new(&gpu, &checkpoint, &|_, _| {}).matrix(&["a", "b", "c"]).unwrap();
+        let matrix =
+            Upload::new(&gpu, &checkpoint, checkpoint.total_bytes(), &|_, _| {}).matrix(&["a", "b", "c"]).unwrap();
         assert_eq!((matrix.blocks[0].format, matrix.blocks.len()), (Format::F32, 1));
         check(&gpu, &matrix, &tensors.iter().flat_map(|t| t.3.clone()).collect::<Vec<f32>>());
     }
@@ -130,7 +131,7 @@ fn what_cannot_be_uploaded_is_named() {
     write(folder.path(), &tensors);
     let gpu = Gpu::open(&GpuOptions { memory_limit_bytes: Some(20_000), ..Default::default() }).unwrap();
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
-    let upload = Upload::new(&gpu, &checkpoint, &|_, _| {});
+    let upload = Upload::new(&gpu, &checkpoint, checkpoint.total_bytes(), &|_, _| {});
     let says = |names: &[&str], part: &str| {
         let error = upload.matrix(names).unwrap_err().to_string();
         assert!(error.contains(part), "{names:?}: {error}");

@@ -1,5 +1,6 @@
 //! What a failure is called on standard error, and the exit code that it gives.
 
+use crate::hub::Problem;
 use percept::{Blame, Error};
 use std::io;
 
@@ -21,6 +22,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
         if cause.is::<Usage>() {
             return 2;
+        }
+        match cause.downcast_ref() {
+            Some(Problem::Asked(_)) => return 2,
+            Some(Problem::Machine(_)) => return 1,
+            None => {}
         }
         if let Some(error) = cause.downcast_ref::<Error>() {
             return if error.blame() == Blame::Input { 2 } else { 1 };

@@ -3,7 +3,8 @@
 use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
-use crate::store::models::{Found, Places, State};
+use crate::hub::Wanted;
+use crate::store::models::{Findings, Found, Places, State};
 use crate::store::names::{Meant, resolve};
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
@@ -24,6 +25,8 @@ pub struct LoadArgs {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub adapter: AdapterArgs,
+    #[command(flatten)]
+    pub sight: SightArgs,
     /// Tokens that the conversation may hold; 8192 or the model's limit if not given.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub context: Option<usize>,
@@ -33,6 +36,15 @@ pub struct LoadArgs {
     /// Let the model think before it answers, if it can; thoughts are dimmed, on standard error.
     #[arg(long)]
     pub think: bool,
+}
+
+/// How finely it looks.
+#[derive(Clone, Default, clap::Args)]
+pub struct SightArgs {
+    /// Most tokens of a picture: fewer are faster, more show smaller things; Gemma 4 was taught 70, 140, 280, 560 and 1120.
+    /// What the model's processor says if not given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub image_tokens: Option<usize>,
 }
 
 /// Which adapter.
@@ -95,7 +107,7 @@ impl LoadArgs {
         let folder = self.folder(output)?;
         let gpu = self.adapter.open(output)?;
         check(&gpu, output)?;
-        load(&gpu, &folder, output)
+        load(&gpu, &folder, &self.sight, output)
     }
 
     /// Where the model is.
@@ -140,10 +152,10 @@ pub fn check(gpu: &Gpu, output: &Output) -> Result<()> {
 ///
 /// # Errors
 /// As [`Model::load`].
-pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>> {
+pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -> Result<Arc<Model>> {
     let name = folder.display().to_string();
     let loading = output.loading(&name);
-    let options = LoadOptions { progress: &|progress| loading.tell(progress) };
+    let options = LoadOptions { progress: &|progress| loading.tell(progress), image_tokens: sight.image_tokens };
     Ok(Arc::new(Model::load(gpu, folder, &options)?))
 }
 
@@ -151,8 +163,8 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, output: &Output) -> Result<Arc<Model>
 fn default_model(output: &Output) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
-        let problem =
-            "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL";
+        let problem = "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL; \
+             `percept models pull` tells where to begin";
         return Err(Usage(problem.into()).into());
     }
     output
@@ -172,13 +184,29 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     };
     let places = Places::of_this_user();
     let findings = places.find();
-    let called = |model: &Found| format!("{}:{}", model.store.prefix(), model.name);
+    let nowhere = matches!(resolve(&findings.models, text), Meant::None(_));
+    let found = named(&places, &findings, text).map_err(|error| match Wanted::parse(text) {
+        Ok(_) if nowhere => {
+            Usage(format!("{error}; `percept models pull {text}` downloads a model of the Hugging Face hub")).into()
+        }
+        _ => error,
+    });
+    match found? {
+        Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
+        model @ Found { state: State::Broken(problem), .. } => {
+            Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())
+        }
+    }
+}
+
+/// The one model that is called so.
+///
+/// # Errors
+/// A sentence that lists those that are meant, or those called alike and where they were looked for.
+pub fn named<'a>(places: &Places, findings: &'a Findings, text: &str) -> Result<&'a Found> {
     let list = |models: &[&Found]| models.iter().map(|model| called(model)).collect::<Vec<_>>().join(", ");
     let problem = match resolve(&findings.models, text) {
-        Meant::One(Found { path, state: State::Usable | State::Unsupported, .. }) => return Ok(path.clone()),
-        Meant::One(model @ Found { state: State::Broken(problem), .. }) => {
-            format!("{} cannot be used: {problem}", called(model))
-        }
+        Meant::One(model) => return Ok(model),
         Meant::Several(models) => format!("{text} can mean {}; name one of them", list(&models)),
         Meant::None(near) => {
             let near = match &near[..] {
@@ -194,6 +222,11 @@ pub fn find(name: &Path) -> Result<PathBuf> {
         }
     };
     Err(Usage(problem).into())
+}
+
+/// A model's name with its store's.
+fn called(model: &Found) -> String {
+    format!("{}:{}", model.store.prefix(), model.name)
 }
 
 /// The path, if something is there.

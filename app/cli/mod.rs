@@ -5,6 +5,7 @@ mod ask;
 mod bench;
 mod chat;
 mod doctor;
+mod encode;
 pub mod failure;
 mod interrupt;
 mod load;
@@ -12,6 +13,7 @@ mod models;
 pub mod output;
 mod parts;
 mod perplexity;
+mod plot;
 mod sampling;
 mod trace;
 
@@ -26,6 +28,7 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Perplexity(perplexity::PerplexityArgs),
+    Encode(encode::EncodeArgs),
     Trace(trace::TraceArgs),
 }
 
@@ -40,6 +43,7 @@ impl Command {
             Command::Doctor(args) => doctor::run(&args, &output),
             Command::Bench(args) => bench::run(&args, &output),
             Command::Perplexity(args) => perplexity::run(&args, &output),
+            Command::Encode(args) => encode::run(&args, &output),
             Command::Trace(args) => trace::run(&args, &output),
         }
     }

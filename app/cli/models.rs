@@ -1,6 +1,9 @@
-//! `percept models`: what checkpoints are, without loading them.
+//! `percept models`: what checkpoints are, without loading them; and the commands that fetch and remove them.
 
+mod catalogue;
 mod list;
+mod pull;
+mod remove;
 
 use super::load::{AdapterArgs, find};
 use super::output::Output;
@@ -15,7 +18,7 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Look at models.
+/// Look at models, download and remove them.
 #[derive(clap::Args)]
 pub struct ModelsArgs {
     #[command(subcommand)]
@@ -25,7 +28,10 @@ pub struct ModelsArgs {
 #[derive(clap::Subcommand)]
 enum ModelsCommand {
     List(list::ListArgs),
+    Catalogue(catalogue::CatalogueArgs),
+    Pull(pull::PullArgs),
     Show(ShowArgs),
+    Remove(remove::RemoveArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -55,6 +61,9 @@ struct ShowArgs {
 pub fn run(args: &ModelsArgs, output: &Output) -> Result<()> {
     match &args.command {
         ModelsCommand::List(args) => list::run(args, output),
+        ModelsCommand::Catalogue(args) => catalogue::run(args, output),
+        ModelsCommand::Pull(args) => pull::run(args, output),
+        ModelsCommand::Remove(args) => remove::run(args, output),
         ModelsCommand::Show(args) => show(args, output),
     }
 }

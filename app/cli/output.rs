@@ -18,6 +18,7 @@ pub struct TalkArgs {
 }
 
 /// Where a command speaks.
+#[derive(Clone, Copy)]
 pub struct Output {
     quiet: bool,
     verbose: bool,
@@ -96,6 +97,16 @@ impl Output {
         let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style).with_prefix(what)
+    }
+
+    /// A bar in a terminal that counts bytes once its length is set, with their rate and the time left; nothing elsewhere.
+    pub fn bytes(&self) -> ProgressBar {
+        if self.quiet || !self.watched {
+            return ProgressBar::hidden();
+        }
+        let template = "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
     }
 
     fn dimmed(&self, text: &str) -> String {

@@ -66,7 +66,7 @@ pub fn run(args: &PerplexityArgs, output: &Output) -> Result<()> {
     let text = read(&args.text, output)?;
     let gpu = args.adapter.open(output)?;
     load::check(&gpu, output)?;
-    let model = load::load(&gpu, &path, output)?;
+    let model = load::load(&gpu, &path, &Default::default(), output)?;
     let ids = model.tokenizer().encode(&text)?;
     let windows: Vec<Window> = windows(&model, &ids, args.window).take(args.windows.unwrap_or(usize::MAX)).collect();
     let Some(longest) = windows.iter().map(|window| window.ids.len()).max() else {

@@ -2,7 +2,7 @@
 
 use super::failure::Usage;
 use super::interrupt;
-use super::load::{self, AdapterArgs, existing, find};
+use super::load::{self, AdapterArgs, SightArgs, existing, find};
 use super::output::Output;
 use anyhow::Result;
 use percept::trace::{Case, Trace};
@@ -31,6 +31,8 @@ pub struct TraceArgs {
     out: PathBuf,
     #[command(flatten)]
     adapter: AdapterArgs,
+    #[command(flatten)]
+    sight: SightArgs,
 }
 
 /// Carries it out.
@@ -49,7 +51,7 @@ pub fn run(args: &TraceArgs, output: &Output) -> Result<()> {
     }
     interrupt::install()?;
     let gpu = args.adapter.open(output)?;
-    let model = load::load(&gpu, &path, output)?;
+    let model = load::load(&gpu, &path, &args.sight, output)?;
     let loading = output.loading("");
     let trace = Trace::run(&model, &case, &|progress| loading.tell(progress))?;
     drop(loading);
@@ -60,6 +62,7 @@ pub fn run(args: &TraceArgs, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn parent(path: &Path) -> &Path {
+/// The folder that a file lies in, or is to.
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,6 +1,7 @@
 //! Models that other programs have put on this disk: the Hugging Face cache, Ollama's store, LM Studio's folders. They are
-//! found where they lie and used in place; nothing is written there.
+//! found where they lie and used in place. What is downloaded or removed (`hub`) is in the Hugging Face cache.
 
+use crate::hub::cache::UNFINISHED;
 use percept::weights::{Checkpoint, Fields};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -131,6 +132,11 @@ impl Places {
         Places(places)
     }
 
+    /// The Hugging Face cache.
+    pub fn hub(&self) -> Option<&Path> {
+        self.0.iter().find(|(store, _)| *store == Store::HuggingFace).map(|(_, path)| path.as_path())
+    }
+
     /// Every folder that is looked through.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|(_, path)| path.as_path())
@@ -195,7 +201,14 @@ fn hub(place: &Path) -> Vec<Found> {
         let name = name.replacen("--", "/", 1);
         let folder = place.join(&entry);
         match snapshot(&folder) {
-            Err(problem) => models.push(broken(Store::HuggingFace, name, folder, problem)),
+            Err(problem) => {
+                let begun = |entry: &String| entry.ends_with(UNFINISHED);
+                let problem = match entries(&folder.join("blobs")).iter().any(begun) {
+                    true => format!("its download is not finished; `percept models pull {name}` goes on with it"),
+                    false => problem,
+                };
+                models.push(broken(Store::HuggingFace, name, folder, problem));
+            }
             Ok(snapshot) => {
                 let before = models.len();
                 scan(Store::HuggingFace, &snapshot, &name, DEPTH, &mut models);
@@ -245,7 +258,7 @@ fn scan(store: Store, folder: &Path, name: &str, depth: usize, models: &mut Vec<
         let path = folder.join(entry);
         if ends(entry, "gguf") {
             // Projectors of pictures lie beside their model.
-            if !entry.starts_with("mmproj") {
+            if !entry.to_lowercase().contains("mmproj") {
                 models.extend(gguf(store, &path, below(entry)));
             }
         } else if depth > 0 && !entry.starts_with('.') && path.is_dir() {
@@ -293,7 +306,7 @@ fn described(store: Store, name: String, path: PathBuf, bytes: u64) -> Found {
 }
 
 /// All files of a model: `NAME-00001-of-00003.gguf` has two more. `None` for those that follow a first one.
-fn parts(path: &Path) -> Option<Vec<PathBuf>> {
+pub fn parts(path: &Path) -> Option<Vec<PathBuf>> {
     let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
     let split = || {
         let (before, count) = stem.rsplit_once("-of-")?;

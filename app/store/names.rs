@@ -1,6 +1,7 @@
 //! From a name that somebody typed to one of the models on this disk.
 
 use super::models::{Found, State, Store};
+use crate::hub::is_called;
 
 /// Near names that are listed.
 const NEAR: usize = 5;
@@ -16,14 +17,14 @@ pub enum Meant<'a> {
     None(Vec<&'a Found>),
 }
 
-/// The models that `name` stands for. What fits best decides: the whole name; its end behind a slash; its beginning before
+/// The models that `name` stands for. What fits best decides: the whole name; its end behind a slash; a quantisation behind a colon; its beginning before
 /// a slash or colon; the beginning of one of its parts. A store's prefix (`ollama:gemma3`) leaves out the others.
 pub fn resolve<'a>(models: &'a [Found], name: &str) -> Meant<'a> {
     let (store, name) = split_store(name);
     let models: Vec<&Found> = models.iter().filter(|model| store.is_none_or(|store| store == model.store)).collect();
     let name = plain(name);
     if !name.is_empty() {
-        for fits in [whole, end, beginning, part] {
+        for fits in [whole, end, quantised, beginning, part] {
             let mut fitting: Vec<&Found> =
                 models.iter().copied().filter(|model| fits(&plain(&model.name), &name)).collect();
             // What is broken is meant only if nothing else is.
@@ -66,6 +67,20 @@ fn whole(model: &str, name: &str) -> bool {
 
 fn end(model: &str, name: &str) -> bool {
     model.strip_suffix(name).is_some_and(|before| before.ends_with('/'))
+}
+
+/// `ORG/NAME:Q4_K_M` of `ORG/NAME/NAME-Q4_K_M`.
+fn quantised(model: &str, name: &str) -> bool {
+    let inside = || {
+        let (repository, quantisation) = name.rsplit_once(':')?;
+        let at = match model.strip_prefix(repository) {
+            Some(_) => 0,
+            None => model.find(&format!("/{repository}/"))? + 1,
+        };
+        let file = model.get(at + repository.len()..)?.strip_prefix('/')?;
+        Some(is_called(&format!("{file}.gguf"), quantisation))
+    };
+    inside() == Some(true)
 }
 
 fn beginning(model: &str, name: &str) -> bool {
@@ -146,6 +161,9 @@ mod tests {
             ("tiny-Q4_K_M", 2),
             ("tiny-q4_k_m.gguf", 2),
             ("tiny-GGUF/tiny-Q4_K_M", 2),
+            ("acme/tiny-GGUF:Q4_K_M", 2),
+            ("tiny-GGUF:q4_k_m", 2),
+            ("hf:acme/tiny-gguf:Q8_0", 3),
             ("lmstudio:tiny", 7),
             ("gemma3", 5),
             ("gemma3:270m", 5),

@@ -3,7 +3,8 @@
 
     python3 peers.py --percept PROGRAM --model FILE.gguf --cache FOLDER
 
-Peers: llama.cpp on the CPU, and its Vulkan backend on the same adapter. What cannot run here is said and left out.
+Peers: llama.cpp on the CPU, and its Vulkan backend on the same adapter; for Gemma 4 also the crate rullama, on the adapter
+that it chooses. What cannot run here is said and left out. A model to measure with is made by random_e2b.py.
 """
 import argparse
 import datetime
@@ -45,6 +46,7 @@ def arguments():
                         help="the same counts for all; without it, a peer on a software adapter gets 64 and 8 tokens")
     parser.add_argument("--prefill", type=at_least_two, default=512, metavar="N", help="tokens of the prompt (512)")
     parser.add_argument("--decode", type=at_least_two, default=64, metavar="N", help="tokens of the answer (64)")
+    parser.add_argument("--speed-only", action="store_true", help="no perplexity, as of a random model")
     parser.add_argument("--windows", type=at_least_two, default=4, metavar="N",
                         help="windows of the text whose perplexity is measured (4)")
     parser.add_argument("--window", type=at_least_two, default=512, metavar="N", help="tokens in a window (512)")
@@ -123,6 +125,28 @@ def llama(args, folder, backend, prefill, decode, text):
     return result | {"name": f"llama.cpp, {backend}"}
 
 
+def rullama(args, prefill, decode):
+    """Reads prompts token by token, so fewer tokens of them tell as much."""
+    if not shutil.which("cargo"):
+        raise Missing("rullama is left out: cargo is missing, with which it is built")
+    say("building rullama 0.4.0")
+    target = args.cache / "rullama"
+    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", HERE / "rullama" / "Cargo.toml",
+               "--target-dir", target]
+    if subprocess.run([str(word) for word in command], stdout=sys.stderr).returncode != 0:
+        raise Missing("rullama is left out: it could not be built")
+    program = target / "release" / "peer-rullama"
+    result = last_json(f"rullama: {prefill} tokens read, {decode} said", [program, args.model, prefill, decode])
+    return {"adapter": "of its own choice"} | result | {"name": "rullama"}
+
+
+def architecture(args):
+    try:
+        return last_json("percept: model", [args.percept, "models", "show", args.model, "--json"]).get("architecture")
+    except Missing:
+        return None
+
+
 def percept(args, prefills):
     # The same text of the same length is read by both; several lengths where a peer got a shorter one.
     lens = ",".join(str(prefill) for prefill in sorted(set(prefills)))
@@ -180,10 +204,11 @@ def table(ours, peers):
         yield f"{it['name']}: {it['adapter']}"
 
 
-def file_name(adapter):
+def file_name(adapter, family):
     """As the other results are called: the first word of the adapter's name, and its backend."""
     words = "".join(c if c.isalnum() else " " for c in adapter).lower().split()
-    return f"peers_{words[0]}_{words[-1]}.json" if words else "peers.json"
+    name = f"peers_{words[0]}_{words[-1]}" if words else "peers"
+    return f"{name}_{family}.json" if family == "gemma4" else f"{name}.json"
 
 
 def main():
@@ -198,7 +223,7 @@ def main():
     short = (min(args.prefill, 64), min(args.decode, 8)) if slow else (args.prefill, args.decode)
     try:
         folder, vulkan = install(args.cache)
-        attempt(peers, notes, lambda: llama(args, folder, "cpu", args.prefill, args.decode, True))
+        attempt(peers, notes, lambda: llama(args, folder, "cpu", args.prefill, args.decode, not args.speed_only))
         if vulkan:
             attempt(peers, notes, lambda: llama(args, folder, "vulkan", *short, False))
         else:
@@ -206,8 +231,11 @@ def main():
     except Missing as reason:
         say(reason)
         notes.append(str(reason))
+    family = architecture(args)
+    if family == "gemma4":
+        attempt(peers, notes, lambda: rullama(args, *short))
     attempt(ours, notes, lambda: percept(args, [args.prefill, *(it["prefill_tokens"] for it in peers)]))
-    if ours:
+    if ours and not args.speed_only:
         attempt(scores := [], notes, lambda: perplexity(args))
         ours[0] |= scores[0] if scores else {}
     ours = ours[0] if ours else None
@@ -221,7 +249,7 @@ def main():
     written = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "model": args.model.name,
                "model_bytes": args.model.stat().st_size, "cpu_threads": os.cpu_count(), "load_average": load,
                "window": args.window, "windows": args.windows, "percept": ours, "peers": peers, "left_out": notes}
-    out = args.out or ROOT / "benches" / "results" / file_name(ours["adapter"])
+    out = args.out or ROOT / "benches" / "results" / file_name(ours["adapter"], family)
     out.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written to {out}")
 

@@ -124,7 +124,7 @@ impl Loaded {
     /// As [`Model::load`].
     pub fn new(gpu: &Arc<Gpu>, open_s: f64, path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Loaded> {
         let started = Instant::now();
-        let model = Arc::new(Model::load(gpu, path, &LoadOptions { progress })?);
+        let model = Arc::new(Model::load(gpu, path, &LoadOptions { progress, ..LoadOptions::default() })?);
         Ok(Loaded { model, open_s, load_s: started.elapsed().as_secs_f64() })
     }
 

@@ -82,6 +82,9 @@ pub struct AdapterSummary {
     pub driver: String,
     /// PCI vendor and device, for caches and reports.
     pub id: (u32, u32),
+    /// Bytes of memory on its own side, where the driver tells; those of a whole machine where it has none of its own. A
+    /// hint: others use it too.
+    pub memory_bytes: Option<u64>,
     /// What it can do.
     pub capabilities: Capabilities,
 }
@@ -207,6 +210,7 @@ fn summarise(adapter: &wgpu::Adapter) -> AdapterSummary {
         kind,
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
         id: (info.vendor, info.device),
+        memory_bytes: memory(adapter),
         capabilities: Capabilities {
             subgroup: subgroup.then_some((info.subgroup_min_size, info.subgroup_max_size)),
             f16: features.contains(wgpu::Features::SHADER_F16),
@@ -224,4 +228,24 @@ fn summarise(adapter: &wgpu::Adapter) -> AdapterSummary {
             storage_alignment: limits.min_storage_buffer_offset_alignment,
         },
     }
+}
+
+/// Bytes of the heaps that Vulkan calls local to the device.
+#[cfg(not(target_vendor = "apple"))]
+fn memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the instance and the physical device belong together and live while `vulkan` does; only properties are read.
+    unsafe {
+        let vulkan = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = vulkan.shared_instance().raw_instance();
+        let told = instance.get_physical_device_memory_properties(vulkan.raw_physical_device());
+        let heaps = told.memory_heaps.iter().take(told.memory_heap_count as usize);
+        Some(heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).sum())
+    }
+}
+
+/// Vulkan is not there on these systems, and all memory is the machine's.
+#[cfg(target_vendor = "apple")]
+fn memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
 }

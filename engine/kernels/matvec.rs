@@ -5,7 +5,7 @@
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::fake_quant::Inputs;
-use super::{Format, Matrix, Variant, matvec_blocks, row_bytes, stride};
+use super::{Format, Matrix, Variant, gate, matvec_blocks, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -71,6 +71,31 @@ pub fn record(
         plan.dispatch(shader, overrides, &params, &binds, grid, cost)?;
     }
     Ok(())
+}
+
+/// Records `y = gelu_tanh(gate) · up` where the first half of the rows of `weight` makes the gate and the second the other
+/// branch: in one dispatch where the matrix is one block of a block format, else by way of `gate_up`.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_gated(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    weight: &Matrix,
+    x: &Array<f32>,
+    gate_up: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    match &weight.blocks[..] {
+        [block] if !block.format.is_plain() => {
+            let x = Inputs::new(x, weight.width, 1).rounded(plan, block.rounding.input)?;
+            matvec_blocks::record_gated(plan, block, weight.width, &x, y)
+        }
+        _ => {
+            record(plan, variant, weight, x, gate_up)?;
+            gate::record_joint(plan, weight.rows / 2, 1, gate_up, y)
+        }
+    }
 }
 
 /// The same on the CPU in f64: `weight` holds rows of `x.len()` values.

@@ -5,7 +5,7 @@
 //! textures), each with the loaders of all formats.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
-use super::{Block, Format, Variant, matvec, stride};
+use super::{Block, Format, Variant, gate, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
 use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
@@ -60,6 +60,21 @@ pub fn record(plan: &mut PlanBuilder<'_>, block: &Block, width: usize, x: &Array
     record_rows(plan, block, width, 1, 0, x, y)
 }
 
+/// Records a block whose first half of rows is a gate: `y[n] = gelu_tanh(block[n] · x) · (block[rows / 2 + n] · x)`, the
+/// whole of it in one dispatch.
+///
+/// # Errors
+/// As [`record`].
+pub(super) fn record_gated(
+    plan: &mut PlanBuilder<'_>,
+    block: &Block,
+    width: usize,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    dispatch(plan, block, width, true, [1, 0], x, y)
+}
+
 /// As [`record`] for up to `most_rows` rows of `x`, whose results are `y_stride` apart, one dispatch each: for matrices
 /// in textures whose rows are too long for [`matmul_blocks`](super::matmul_blocks).
 ///
@@ -74,6 +89,19 @@ pub(super) fn record_rows(
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
+    dispatch(plan, block, width, false, [most_rows, y_stride], x, y)
+}
+
+fn dispatch(
+    plan: &mut PlanBuilder<'_>,
+    block: &Block,
+    width: usize,
+    gated: bool,
+    [most_rows, y_stride]: [usize; 2],
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let results = if gated { block.rows / 2 } else { block.rows };
     let row_words = row_bytes(block.format, width) / WORD;
     let params = |row: usize| Params {
         rows: block.rows as u32,
@@ -87,13 +115,14 @@ pub(super) fn record_rows(
     };
     let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
     let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
-    let y = y.bind("y", (most_rows - 1) * y_stride + block.first_row + block.rows)?;
+    let y = y.bind("y", (most_rows - 1) * y_stride + block.first_row + results)?;
     let cost = Cost {
         fixed_bytes: (block.rows * row_words * WORD) as u64,
-        row_bytes: (width + block.rows) as u64 * 4,
+        row_bytes: (width + results) as u64 * 4,
         row_flops: 2 * (block.rows * width) as u64,
     };
     let mut overrides = overrides(block.format, width);
+    overrides.push(("GATED", gated.into()));
     if let Words::Texture(_) = block.data {
         let shader = Variant { wide: true, ..Variant::default() }.shader("matvec_blocks", block.format)?;
         let binds = [weight, x.bind_window("x", most_rows * stride(width))?, y];
@@ -104,7 +133,7 @@ pub(super) fn record_rows(
     let shader = Variant::default().shader("matvec_blocks", block.format)?;
     let binds = [weight, x.bind("x", stride(width))?, y];
     overrides.extend([("WG", 64), ("LANES", 16)]);
-    let groups = block.rows.div_ceil(4);
+    let groups = results.div_ceil(4);
     let across = groups.min(32_768);
     let grid: [Extent; 3] = [(across as u32).into(), (groups.div_ceil(across) as u32).into(), 1.into()];
     plan.dispatch(shader, &overrides, &params(0), &binds, grid, cost)
@@ -141,6 +170,22 @@ pub fn cases() -> Vec<Case> {
             },
         )
     };
+    let gated = |format: Format, half: usize, width: usize, in_buffer: bool| {
+        let shape = format!("gated {}{format} 2 · {half} × {width}", if in_buffer { "buffer of " } else { "" });
+        Case::new("matvec_blocks", Size::Odd, shape, move |gpu| {
+            let as_texture = gpu.capabilities().software && !in_buffer;
+            let (weight, values) = case::block_matrix(gpu, format, 1, 2 * half, width, 2 * half, as_texture)?;
+            let x_values = noise(2, width);
+            let (x, y) = (gpu.rows("x", width)?, gpu.array("y", half)?);
+            gpu.write(&x, 0, &x_values);
+            let scratch = gpu.array("gate_up", stride(2 * half))?;
+            let expected = move || gate::reference(&reference(&values, &x_values), half);
+            let results = vec![Output::rows(&y, half, 1e-5, expected)];
+            Ok(Prepared::new(1, results, move |plan, variant| {
+                matvec::record_gated(plan, variant, &weight, &x, &scratch, &y)
+            }))
+        })
+    };
     let blocks = || Format::all().filter(|format| !format.is_plain());
     let mut all: Vec<Case> = [false, true]
         .into_iter()
@@ -163,6 +208,7 @@ pub fn cases() -> Vec<Case> {
             Ok(Prepared::new(1, results, move |plan, variant| matvec::record(plan, variant, &weight, &x, &y)))
         }));
     }
+    all.extend([false, true].map(|buffer| gated(Format::Q4K, 51, 768, buffer)));
     all.extend(blocks().map(|format| case(Size::Real, format, 4096, 3840, 4096, false)));
     all
 }

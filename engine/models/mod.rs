@@ -8,7 +8,7 @@ mod model;
 mod prompt;
 mod runtime;
 
-pub use model::{Defaults, LoadOptions, Model, Progress, config, family, template, tokenizer};
+pub use model::{Defaults, LoadOptions, Model, Progress, config, family, family_named, template, tokenizer};
 pub use runtime::{Runtime, Sense, Stage, Step};
 
 use crate::media::{Audio, Image, Video};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// `model_type`s of folders that can be loaded.
 const FAMILIES: [&str; 4] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
 /// Architectures of GGUF files that can be loaded.
-const ARCHITECTURES: [&str; 1] = [gemma3::FAMILIES[0]];
+const ARCHITECTURES: [&str; 2] = [gemma3::FAMILIES[0], gemma4::FAMILY];
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +41,13 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 pub struct LoadOptions<'a> {
     /// Told of the progress.
     pub progress: OnProgress<'a>,
+    /// Most tokens of a picture; as many as its processor says if `None`.
+    pub image_tokens: Option<usize>,
 }
 
 impl Default for LoadOptions<'_> {
     fn default() -> Self {
-        LoadOptions { progress: &|_| {} }
+        LoadOptions { progress: &|_| {}, image_tokens: None }
     }
 }
 
@@ -54,13 +56,20 @@ impl Default for LoadOptions<'_> {
 /// # Errors
 /// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
 pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
-    let (path, family, known): (&Path, &str, &[&'static str]) = match checkpoint.gguf() {
-        Some(file) => (file.path(), file.architecture()?, &ARCHITECTURES),
-        None => (checkpoint.config().file(), checkpoint.config().string("model_type")?, &FAMILIES),
-    };
-    let unsupported =
-        || Error::UnsupportedModel { path: path.into(), found: family.into(), supported: known.join(", ") };
-    known.iter().find(|known| **known == family).copied().ok_or_else(unsupported)
+    match checkpoint.gguf() {
+        Some(file) => family_named(file.path(), file.architecture()?, true),
+        None => family_named(checkpoint.config().file(), checkpoint.config().string("model_type")?, false),
+    }
+}
+
+/// The family of a `model_type`, or of a GGUF file's architecture, before there are weights; `path` is named in errors.
+///
+/// # Errors
+/// [`Error::UnsupportedModel`] if it cannot be loaded.
+pub fn family_named(path: &Path, name: &str, gguf: bool) -> Result<&'static str> {
+    let known: &[&'static str] = if gguf { &ARCHITECTURES } else { &FAMILIES };
+    let unsupported = || Error::UnsupportedModel { path: path.into(), found: name.into(), supported: known.join(", ") };
+    known.iter().find(|known| **known == name).copied().ok_or_else(unsupported)
 }
 
 /// What a checkpoint says of itself, read by its family.
@@ -70,6 +79,7 @@ pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let family = family(checkpoint)?;
     match checkpoint.gguf() {
+        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file, checkpoint.projector()),
         Some(file) => gemma3::read_gguf(file),
         None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
         None if family == gemma4::FAMILY => gemma4::read(checkpoint),
@@ -140,10 +150,14 @@ impl Model {
     /// GGUF file.
     ///
     /// # Errors
-    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::OutOfMemory`].
+    /// [`Error::UnsupportedModel`] for another family; whatever is wrong with one of the files; [`Error::Argument`] for
+    /// options that do not fit; [`Error::OutOfMemory`].
     pub fn load(gpu: &Arc<Gpu>, path: &Path, options: &LoadOptions<'_>) -> Result<Model> {
         let checkpoint = Checkpoint::open(path)?;
-        let config = config(&checkpoint)?;
+        let mut config = config(&checkpoint)?;
+        if let Some(tokens) = options.image_tokens {
+            config.set_image_tokens(tokens)?;
+        }
         let folder = checkpoint.folder().to_path_buf();
         if config.idle_vision {
             tracing::warn!("{}: its vision tower is not used, the model reads text alone", folder.display());

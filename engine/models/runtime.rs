@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan};
 use crate::kernels::norm_rope::angles;
-use crate::models::RunKind;
+use crate::kernels::stride;
+use crate::models::{MediaRun, RunKind};
 
 /// Numbers of a replay, in a buffer that the kernels read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,22 +49,49 @@ pub struct Inputs {
 
 /// From the features of a run to embeddings in their places.
 pub struct Sense {
-    /// `[feature rows, stride(width)]`, as many as a chunk of tokens has, or a ring of rows of one sound.
+    /// `[feature rows, stride(width)]`, as many as a chunk of tokens has.
     pub features: Array<f32>,
-    /// Rows of that ring; `None` if each replay begins at row 0.
-    pub ring: Option<usize>,
+    /// It keeps what later rows of a sound look back at, so that rows are to come in order.
+    pub remembers: bool,
     /// `[feature rows, 2]` places (x, y) of patches.
     pub places: Option<Array<u32>>,
     /// `[feature rows]` the last row, for encoders in which rows see each other both ways.
     pub ends: Option<Array<u32>>,
-    /// Numbers of the replay: first feature row of the run, feature rows, samples known of the sound, tokens.
+    /// Numbers of the replay: first feature row, since the beginning of the sound if it remembers; feature rows; samples
+    /// known of the sound; tokens.
     pub span: Array<u32>,
     /// What is replayed, in this order.
     pub stages: Vec<Stage>,
 }
 
+impl Sense {
+    /// Writes what a replay of `rows` tokens of `run`, from its `first` on, reads.
+    pub fn write(&self, gpu: &Gpu, run: &MediaRun, first: usize, rows: usize) {
+        let units = first * run.per_token..(first + rows) * run.per_token;
+        let values = &run.features[units.start * run.width..units.end * run.width];
+        if stride(run.width) == run.width {
+            gpu.write(&self.features, 0, values);
+        } else {
+            for (row, values) in values.chunks_exact(run.width).enumerate() {
+                gpu.write(&self.features, row * stride(run.width), values);
+            }
+        }
+        // An encoder that remembers counts the rows of a sound from its beginning.
+        let begin = if self.remembers { run.heard.tokens * run.per_token + units.start } else { 0 };
+        if let Some(places) = &self.places {
+            gpu.write(places, 0, run.positions[units.clone()].as_flattened());
+        }
+        if let Some(ends) = &self.ends {
+            gpu.write(ends, 0, &vec![units.len() as u32 - 1; units.len()]);
+        }
+        gpu.write(&self.span, 0, &[begin, units.len(), run.heard.samples, rows].map(|number| number as u32));
+    }
+}
+
 /// A plan of a sense.
 pub struct Stage {
+    /// What it is, for people.
+    pub name: &'static str,
     /// What is replayed.
     pub plan: Plan,
     /// Its rows for each token.

@@ -328,7 +328,7 @@ impl Session {
         self.hearing = mark.hearing.clone();
         self.transcript = mark.transcript.clone();
         self.pending = mark.pending;
-        let remembers = self.runtime.sense(RunKind::Audio).is_some_and(|sense| sense.ring.is_some());
+        let remembers = self.runtime.sense(RunKind::Audio).is_some_and(|sense| sense.remembers);
         if remembers && mark.hearing.is_some() && self.sound_rows != mark.sound_rows {
             self.log.truncate(mark.len);
             return self.read_again();

@@ -3,7 +3,6 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::gpu::Plan;
-use crate::kernels::stride;
 use crate::models::{MediaRun, Piece, RunKind, Step};
 use std::sync::Arc;
 
@@ -147,25 +146,7 @@ impl Session {
         }
         let (gpu, runtime) = (self.model.gpu(), &self.runtime);
         let Some(sense) = runtime.sense(run.kind) else { return Ok(()) };
-        let units = first * run.per_token..(first + rows) * run.per_token;
-        // In a ring, rows of a sound are counted from its beginning.
-        let begin = sense.ring.map_or(0, |_| run.heard.tokens * run.per_token + units.start);
-        let values = &run.features[units.start * run.width..units.end * run.width];
-        let row_of = |unit: usize| sense.ring.map_or(unit, |ring| (begin + unit) % ring);
-        if sense.ring.is_none() && stride(run.width) == run.width {
-            gpu.write(&sense.features, 0, values);
-        } else {
-            for (unit, values) in values.chunks_exact(run.width).enumerate() {
-                gpu.write(&sense.features, row_of(unit) * stride(run.width), values);
-            }
-        }
-        if let Some(places) = &sense.places {
-            gpu.write(places, 0, run.positions[units.clone()].as_flattened());
-        }
-        if let Some(ends) = &sense.ends {
-            gpu.write(ends, 0, &vec![units.len() as u32 - 1; units.len()]);
-        }
-        gpu.write(&sense.span, 0, &[begin, units.len(), run.heard.samples, *rows].map(|number| number as u32));
+        sense.write(gpu, run, *first, *rows);
         let targets: Vec<u32> = (*place as u32..(place + rows) as u32).collect();
         gpu.write(&runtime.inputs.targets, 0, &targets);
         for stage in &sense.stages {

@@ -44,6 +44,8 @@ pub struct Checkpoint {
     folder: PathBuf,
     config: Fields,
     weights: Weights,
+    /// What sees and hears for a GGUF file, in a file of its own beside it.
+    projector: Option<Box<GgufFile>>,
 }
 
 #[derive(Debug)]
@@ -102,13 +104,17 @@ impl Checkpoint {
         };
         let shards = Shards { folder: folder.clone(), files, places };
         let packed = Packed::read(&config, &shards)?.map(Box::new);
-        Ok(Checkpoint { folder, config, weights: Weights::Safetensors(shards, packed) })
+        Ok(Checkpoint { folder, config, weights: Weights::Safetensors(shards, packed), projector: None })
     }
 
     fn of_gguf(path: &Path) -> Result<Checkpoint> {
         let file = GgufFile::open(path)?;
         let config = Fields::new(path, Map::new());
-        Ok(Checkpoint { folder: path.into(), config, weights: Weights::Gguf(Box::new(file)) })
+        let projector = match projector_beside(path) {
+            Some(beside) => Some(Box::new(GgufFile::open(&beside)?)),
+            None => None,
+        };
+        Ok(Checkpoint { folder: path.into(), config, weights: Weights::Gguf(Box::new(file)), projector })
     }
 
     /// The folder, or the GGUF file.
@@ -122,6 +128,11 @@ impl Checkpoint {
             Weights::Gguf(file) => Some(file),
             Weights::Safetensors(..) => None,
         }
+    }
+
+    /// The file beside a GGUF file that holds what sees and hears (`mmproj-….gguf`), if there is one.
+    pub fn projector(&self) -> Option<&GgufFile> {
+        self.projector.as_deref()
     }
 
     /// `config.json`; empty for a GGUF file, which has [`Metadata`](super::Metadata) instead.
@@ -141,7 +152,7 @@ impl Checkpoint {
     /// The tensor of that name; a matrix that lies packed in several is one.
     pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
         match &self.weights {
-            Weights::Gguf(file) => file.tensor(name),
+            Weights::Gguf(file) => file.tensor(name).or_else(|| self.projector.as_ref()?.tensor(name)),
             Weights::Safetensors(shards, Some(packed)) => packed.tensor(name, shards),
             Weights::Safetensors(shards, None) => shards.tensor(name),
         }
@@ -160,7 +171,7 @@ impl Checkpoint {
             };
             shards.files.iter().flat_map(SafetensorsFile::tensors).filter_map(seen)
         });
-        stored.chain(self.gguf().into_iter().flat_map(GgufFile::tensors))
+        stored.chain(self.gguf().into_iter().chain(self.projector()).flat_map(GgufFile::tensors))
     }
 
     /// Bytes of all tensors.
@@ -228,13 +239,37 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The GGUF file of a folder that holds one, whole or split, and nothing else of that kind.
+/// In the names of files that hold what sees and hears.
+const PROJECTOR: &str = "mmproj";
+
+/// The projector in the folder of a GGUF file; of several the one with the finest weights by its name.
+fn projector_beside(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).ok()?;
+    let named = |path: &Path| Some(path.file_name()?.to_string_lossy().to_lowercase());
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    found.retain(|other| {
+        let fits = |name: String| name.contains(PROJECTOR) && name.ends_with(".gguf");
+        other != path && named(other).is_some_and(fits)
+    });
+    found.sort();
+    let rank = |path: &PathBuf| {
+        let name = named(path).unwrap_or_default();
+        ["f32", "bf16", "f16"].iter().position(|format| name.contains(format)).unwrap_or(3)
+    };
+    found.into_iter().min_by_key(rank)
+}
+
+/// The GGUF file of a folder that holds one, whole or split, and nothing else of that kind but a projector.
 fn single_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io("open", folder))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|ending| ending == "gguf"));
-    files.sort();
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    files.retain(|path| {
+        let is_projector = name(path).to_lowercase().contains(PROJECTOR);
+        path.extension().is_some_and(|ending| ending == "gguf") && !is_projector
+    });
+    files.sort();
     let first = files.iter().find(|path| files.len() == 1 || name(path).contains("-00001-of-")).cloned();
     match first {
         Some(first) => {

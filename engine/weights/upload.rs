@@ -26,9 +26,8 @@ pub struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    /// `progress(done, total)` is told of the bytes uploaded.
-    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint, progress: &'a dyn Fn(u64, u64)) -> Upload<'a> {
-        let total = checkpoint.total_bytes();
+    /// `progress(done, total)` is told of the bytes uploaded, of `total`.
+    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint, total: u64, progress: &'a dyn Fn(u64, u64)) -> Upload<'a> {
         Upload { gpu, checkpoint, progress, total, done: Cell::new(0), unflushed: Cell::new(0) }
     }
 
@@ -108,6 +107,23 @@ impl<'a> Upload<'a> {
         for tensor in &tensors {
             self.fill(&mut matrix, first, tensor)?;
             first += tensor.shape[0];
+        }
+        Ok(matrix)
+    }
+
+    /// A matrix of f32 out of values that were made on the CPU out of those of a tensor: rows of `width` values.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn matrix_of(&self, name: &str, width: usize, values: &[f32]) -> Result<Matrix> {
+        let rows = values.len() / width.max(1);
+        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0, rows, width, Format::F32, Rounding::NONE)? };
+        let stride = super::stride(width);
+        for block in &matrix.blocks {
+            let Words::Buffer(array) = &block.data else { continue };
+            for (index, row) in values.chunks_exact(width).skip(block.first_row).take(block.rows).enumerate() {
+                self.gpu.write_bytes(array, index * stride * 4, bytemuck::cast_slice(row));
+            }
         }
         Ok(matrix)
     }

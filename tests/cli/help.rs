@@ -5,8 +5,22 @@ use crate::support::Home;
 #[test]
 fn every_command_explains_itself() {
     let home = Home::new();
-    for command in ["", "ask", "chat", "models", "models list", "models show", "doctor", "bench", "perplexity", "trace"]
-    {
+    for command in [
+        "",
+        "ask",
+        "chat",
+        "models",
+        "models list",
+        "models show",
+        "models pull",
+        "models remove",
+        "models catalogue",
+        "doctor",
+        "bench",
+        "perplexity",
+        "encode",
+        "trace",
+    ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");
         let outcome = home.run(&args);

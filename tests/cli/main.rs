@@ -5,11 +5,16 @@ mod bad_input;
 mod bench;
 mod chat;
 mod doctor;
+mod encode;
 #[path = "../support/gguf.rs"]
 mod gguf;
 mod help;
+mod hub;
 mod models;
 mod perplexity;
+mod pull;
+mod pull_faults;
+mod remove;
 mod support;
 mod trace;
 #[path = "../support/variant.rs"]

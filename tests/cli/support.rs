@@ -79,6 +79,20 @@ impl Home {
         for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
             command.env_remove(name);
         }
+        // And no hub but that of the tests.
+        for name in [
+            "HF_ENDPOINT",
+            "HF_HUB_OFFLINE",
+            "HF_TOKEN",
+            "HF_TOKEN_PATH",
+            "HF_HUB_DOWNLOAD_TIMEOUT",
+            "HUGGING_FACE_HUB_TOKEN",
+        ] {
+            command.env_remove(name);
+        }
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
         command.env("HOME", self.path("home")).env("USERPROFILE", self.path("home"));
         command.env("OLLAMA_MODELS", self.path("ollama"));
         command.env("PERCEPT_CACHE_DIR", self.path("cache"));

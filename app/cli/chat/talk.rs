@@ -307,7 +307,7 @@ impl<'a> Talk<'a> {
     }
 
     fn open_beside(&self, folder: &Path) -> Result<(Arc<Model>, Session)> {
-        let model = load::load(self.session.model().gpu(), folder, self.output)?;
+        let model = load::load(self.session.model().gpu(), folder, &self.args.load.sight, self.output)?;
         if self.system.is_some() && !model.has_template() {
             let problem = format!("{} has no chat template, which the system message needs", folder.display());
             return Err(Usage(problem).into());

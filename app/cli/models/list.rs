@@ -16,7 +16,7 @@ Looked through are the Hugging Face cache (HF_HUB_CACHE, HF_HOME), Ollama's stor
 and LM Studio's folders. Models are used where they lie. A part of a name is enough where it is
 clear which is meant; hf:, ollama: or lmstudio: before it says whose.";
 
-/// List the models on this disk that other programs have downloaded.
+/// List the models on this disk, whichever program downloaded them.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {

@@ -100,6 +100,15 @@ impl Vision {
         self.pooled * self.pooled
     }
 
+    /// Patches of (channel, row, column), as GGUF files have them, one behind another as (row, column, channel).
+    pub fn channels_last(&self, patches: &[f32]) -> Vec<f32> {
+        let area = self.patch_px * self.patch_px;
+        let patch = |patch: &[f32]| -> Vec<f32> {
+            (0..area).flat_map(|pixel| [0, 1, 2].map(|channel| patch[channel * area + pixel])).collect()
+        };
+        patches.chunks_exact(3 * area).flat_map(patch).collect()
+    }
+
     /// Values of a patch: (row, column, channel).
     pub fn patch_len(&self) -> usize {
         self.patch_px * self.patch_px * 3
@@ -181,7 +190,7 @@ pub enum Names {
 pub(in crate::models) const HEADS: [&str; 2] = ["lm_head.weight", "language_model.lm_head.weight"];
 
 /// Names in a layer, and the same in GGUF files.
-const IN_GGUF: [(&str, &str); 19] = [
+const IN_GGUF: [(&str, &str); 20] = [
     ("input_layernorm.weight", "attn_norm.weight"),
     ("self_attn.q_proj.weight", "attn_q.weight"),
     ("self_attn.k_proj.weight", "attn_k.weight"),
@@ -195,6 +204,7 @@ const IN_GGUF: [(&str, &str); 19] = [
     ("mlp.up_proj.weight", "ffn_up.weight"),
     ("mlp.down_proj.weight", "ffn_down.weight"),
     ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
+    ("layer_scalar", "layer_output_scale.weight"),
     ("per_layer_input_gate.weight", "inp_gate.weight"),
     ("per_layer_projection.weight", "proj.weight"),
     ("post_per_layer_input_norm.weight", "post_norm.weight"),
@@ -202,6 +212,43 @@ const IN_GGUF: [(&str, &str); 19] = [
     ("per_layer_model_projection.weight", "per_layer_model_proj.weight"),
     ("per_layer_projection_norm.weight", "per_layer_proj_norm.weight"),
 ];
+
+/// Parts of the names of what sees and hears, and the same in GGUF files.
+const SENSES_IN_GGUF: [(&str, &str); 25] = [
+    ("vision_tower.patch_embedder.input_proj.weight", "v.patch_embd.weight"),
+    ("vision_tower.patch_embedder.position_embedding_table", "v.position_embd.weight"),
+    ("vision_tower.encoder.layers.", "v.blk."),
+    ("vision_tower.std_", "v.std_"),
+    ("vision_embedder.patch_ln1", "v.patch_norm.1"),
+    ("vision_embedder.patch_ln2", "v.patch_norm.2"),
+    ("vision_embedder.pos_norm", "v.patch_norm.3"),
+    ("vision_embedder.patch_dense", "v.patch_embd"),
+    ("vision_embedder.pos_embedding", "v.position_embd.weight"),
+    ("embed_vision.embedding_projection", "mm.input_projection"),
+    ("embed_audio.embedding_projection", "mm.a.input_projection"),
+    (".input_layernorm.", ".ln1."),
+    (".post_attention_layernorm.", ".attn_post_norm."),
+    (".pre_feedforward_layernorm.", ".ln2."),
+    (".post_feedforward_layernorm.", ".ffn_post_norm."),
+    (".self_attn.q_proj.", ".attn_q."),
+    (".self_attn.k_proj.", ".attn_k."),
+    (".self_attn.v_proj.", ".attn_v."),
+    (".self_attn.o_proj.", ".attn_out."),
+    (".self_attn.q_norm.", ".attn_q_norm."),
+    (".self_attn.k_norm.", ".attn_k_norm."),
+    (".mlp.gate_proj.", ".ffn_gate."),
+    (".mlp.up_proj.", ".ffn_up."),
+    (".mlp.down_proj.", ".ffn_down."),
+    (".linear.weight", ".weight"),
+];
+
+fn sense_in_gguf(name: &str) -> String {
+    let mut renamed = name.to_string();
+    for (part, other) in SENSES_IN_GGUF {
+        renamed = renamed.replace(part, other);
+    }
+    renamed
+}
 
 impl Names {
     /// The embedding.
@@ -247,6 +294,22 @@ impl Names {
                 let other = IN_GGUF.iter().find(|row| row.0 == name).map_or(name, |row| row.1);
                 format!("blk.{index}.{other}")
             }
+        }
+    }
+
+    /// A tensor of what sees or hears, which has the name of `modeling_gemma4.py` behind `model.` here.
+    pub fn sense(self, name: &str) -> String {
+        match self {
+            Names::Folder { .. } => format!("model.{name}"),
+            Names::Gguf => sense_in_gguf(name),
+        }
+    }
+
+    /// The shape of a tensor with one value.
+    pub fn scalar(self) -> &'static [usize] {
+        match self {
+            Names::Folder { .. } => &[],
+            Names::Gguf => &[1],
         }
     }
 
@@ -348,8 +411,12 @@ impl Config {
     /// Whether a tensor may be there and is not used: some exports keep the tied head as a tensor of its own, and eyes and
     /// ears that are not used are left where they are.
     pub fn leaves_out(&self, name: &str) -> bool {
-        let of_ears = ["model.audio_tower.", "model.embed_audio."].iter().any(|part| name.starts_with(part));
-        self.sound.is_none() && of_ears
+        let of_ears =
+            ["model.audio_tower.", "model.embed_audio.", "a.", "mm.a."].iter().any(|part| name.starts_with(part));
+        // Read with the config.
+        let of_rope = self.names == Names::Gguf && name == "rope_freqs.weight";
+        of_rope
+            || self.sound.is_none() && of_ears
             || self.vision.is_none() && self.names.is_of_vision_tower(name)
             || self.tied && HEADS.contains(&name)
     }
@@ -404,13 +471,15 @@ impl Config {
         }
         if let Some(vision) = &self.vision {
             match &vision.eyes {
-                Eyes::Projection { embed_dim, .. } => projection::patch_tensors(vision, *embed_dim, hidden, &mut all),
-                Eyes::Encoder(encoder) => encoder.tensors(vision, hidden, &mut all),
+                Eyes::Projection { embed_dim, .. } => {
+                    projection::patch_tensors(vision, *embed_dim, hidden, self.names, &mut all);
+                }
+                Eyes::Encoder(encoder) => encoder.tensors(vision, hidden, self.names, &mut all),
             }
         }
         if let Some(sound) = &self.sound {
             match &sound.ears {
-                Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden)),
+                Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden, self.names)),
             }
         }
         all

@@ -275,8 +275,13 @@ impl Recorder<'_> {
         let States { h, y, gate_up, activated, .. } = &self.states;
         let width = self.config.layers[index].intermediate_size;
         let activated = &activated[&width];
-        self.project(plan, rows, &weights.gate_up_proj, h, gate_up)?;
-        gate::record_joint(plan, width, self.most(rows), gate_up, activated)?;
+        match rows {
+            Rows::Chunk => {
+                self.project(plan, rows, &weights.gate_up_proj, h, gate_up)?;
+                gate::record_joint(plan, width, self.chunk_rows, gate_up, activated)?;
+            }
+            Rows::One => matvec::record_gated(plan, self.variant, &weights.gate_up_proj, h, gate_up, activated)?,
+        }
         self.project(plan, rows, &weights.down_proj, activated, y)
     }
 

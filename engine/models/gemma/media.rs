@@ -7,6 +7,9 @@ use crate::models::{Heard, Media, MediaRun, Piece, RunKind, Segment};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Tokens of a picture that no model asks for.
+const MOST_IMAGE_TOKENS: usize = 4096;
+
 impl Config {
     /// Whether the checkpoint has the sense for a part.
     ///
@@ -19,6 +22,21 @@ impl Config {
             Media::Video(_) => ("video", self.vision.is_some()),
         };
         if has { Ok(()) } else { Err(self.unsupported(kind)) }
+    }
+
+    /// Gives pictures so many tokens at most, if it takes any.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a number that no model asks for.
+    pub(in crate::models) fn set_image_tokens(&mut self, tokens: usize) -> Result<()> {
+        if tokens == 0 || tokens > MOST_IMAGE_TOKENS {
+            let problem = format!("are {tokens}, expected 1 to {MOST_IMAGE_TOKENS}");
+            return Err(Error::Argument { name: "tokens of a picture", problem });
+        }
+        if let Some(vision) = &mut self.vision {
+            vision.most_tokens = tokens;
+        }
+        Ok(())
     }
 
     /// A picture, sound or video as text with runs of tokens whose embeddings come from features.

@@ -1,7 +1,7 @@
 //! Pictures and sound without an encoder: squares of pixels and stretches of samples are normalised and projected
 //! (`modeling_gemma4_unified.py` of transformers 5.23).
 
-use super::config::{Ears, Eyes, Sound, Vision};
+use super::config::{Ears, Eyes, Names, Sound, Vision};
 use super::senses::Target;
 use crate::error::Result;
 use crate::gpu::{Array, PlanBuilder};
@@ -10,22 +10,31 @@ use crate::kernels::{Matrix, layer_norm, matmul, patch_position, rms_norm, strid
 use crate::weights::{Expected, Upload};
 
 /// Adds the tensors for patches.
-pub(super) fn patch_tensors(vision: &Vision, embed_dim: usize, hidden_size: usize, all: &mut Vec<Expected>) {
+pub(super) fn patch_tensors(
+    vision: &Vision,
+    embed_dim: usize,
+    hidden_size: usize,
+    names: Names,
+    all: &mut Vec<Expected>,
+) {
     let patch = vision.patch_len();
-    let mut add = |name: &str, shape: &[usize]| all.push(Expected::new(format!("model.{name}"), shape));
+    let mut add = |name: &str, shape: &[usize]| all.push(Expected::new(names.sense(name), shape));
     for (name, width) in [("patch_ln1", patch), ("patch_ln2", embed_dim), ("pos_norm", embed_dim)] {
         add(&format!("vision_embedder.{name}.weight"), &[width]);
         add(&format!("vision_embedder.{name}.bias"), &[width]);
     }
     add("vision_embedder.patch_dense.weight", &[embed_dim, patch]);
     add("vision_embedder.patch_dense.bias", &[embed_dim]);
-    add("vision_embedder.pos_embedding", &[vision.positions, 2, embed_dim]);
+    match names {
+        Names::Folder { .. } => add("vision_embedder.pos_embedding", &[vision.positions, 2, embed_dim]),
+        Names::Gguf => add("vision_embedder.pos_embedding", &[2, vision.positions, embed_dim]),
+    }
     add("embed_vision.embedding_projection.weight", &[hidden_size, embed_dim]);
 }
 
 /// The tensor for samples.
-pub(super) fn frame_tensor(sound: &Sound, hidden_size: usize) -> Expected {
-    Expected::new("model.embed_audio.embedding_projection.weight", [hidden_size, sound.frame_samples])
+pub(super) fn frame_tensor(sound: &Sound, hidden_size: usize, names: Names) -> Expected {
+    Expected::new(names.sense("embed_audio.embedding_projection.weight"), [hidden_size, sound.frame_samples])
 }
 
 /// Weights for patches.
@@ -36,24 +45,38 @@ pub(super) struct PatchProjection {
     patch_dense_bias: Array<f32>,
     patch_ln2: [Array<f32>; 2],
     pos_embedding: Array<f32>,
+    order: Order,
     pos_norm: [Array<f32>; 2],
     projection: Matrix,
 }
 
 impl PatchProjection {
-    pub(super) fn load(upload: &Upload<'_>) -> Result<PatchProjection> {
-        let own = |name: &str| format!("model.vision_embedder.{name}");
+    pub(super) fn load(upload: &Upload<'_>, vision: &Vision, names: Names) -> Result<PatchProjection> {
+        let own = |name: &str| names.sense(&format!("vision_embedder.{name}"));
         let pair = |name: &str| -> Result<[Array<f32>; 2]> {
             Ok([upload.vector(&own(&format!("{name}.weight")))?, upload.vector(&own(&format!("{name}.bias")))?])
         };
+        let dense = own("patch_dense.weight");
+        let (patch_ln1, patch_dense, order) = match names {
+            Names::Folder { .. } => (pair("patch_ln1")?, upload.matrix(&[&dense])?, Order::PlacesFirst),
+            // There patches are (channel, row, column).
+            Names::Gguf => {
+                let turned = |name: &str| -> Result<Vec<f32>> { Ok(vision.channels_last(&upload.values(&own(name))?)) };
+                let pair = [turned("patch_ln1.weight")?, turned("patch_ln1.bias")?];
+                let [weight, bias] = pair.map(|values| upload.array("patch_ln1", &values));
+                let matrix = upload.matrix_of(&dense, vision.patch_len(), &turned("patch_dense.weight")?)?;
+                ([weight?, bias?], matrix, Order::AxesFirst)
+            }
+        };
         Ok(PatchProjection {
-            patch_ln1: pair("patch_ln1")?,
-            patch_dense: upload.matrix(&[&own("patch_dense.weight")])?,
+            patch_ln1,
+            patch_dense,
             patch_dense_bias: upload.vector(&own("patch_dense.bias"))?,
             patch_ln2: pair("patch_ln2")?,
             pos_embedding: upload.vector(&own("pos_embedding"))?,
+            order,
             pos_norm: pair("pos_norm")?,
-            projection: upload.matrix(&["model.embed_vision.embedding_projection.weight"])?,
+            projection: upload.matrix(&[&names.sense("embed_vision.embedding_projection.weight")])?,
         })
     }
 }
@@ -79,7 +102,7 @@ pub(super) fn record_patches(
     norm(plan, patch_len, patches, &zeros, &weights.patch_ln1, &normed)?;
     matmul::record(plan, target.variant, &weights.patch_dense, rows, &normed, &a)?;
     norm(plan, width, &a, &weights.patch_dense_bias, &weights.patch_ln2, &b)?;
-    let (size, order) = (vision.positions, Order::PlacesFirst);
+    let (size, order) = (vision.positions, weights.order);
     patch_position::record(plan, width, size, order, rows, places, &weights.pos_embedding, &b)?;
     norm(plan, width, &b, &zeros, &weights.pos_norm, &a)?;
     rms_norm::record(plan, width, rms_eps, rows, &a, &ones, &b)?;

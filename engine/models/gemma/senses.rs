@@ -1,6 +1,6 @@
 //! From the features of pictures and sound to embeddings: a projection or an encoder, then into their places.
 
-use super::config::{Ears, Eyes, Sound, Vision};
+use super::config::{Ears, Eyes, Names, Sound, Vision};
 use super::projection::{self, PatchProjection};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
@@ -11,15 +11,19 @@ use crate::weights::Upload;
 
 /// Weights of what sees.
 pub(super) enum EyesWeights {
-    Projection(PatchProjection),
+    Projection(Box<PatchProjection>),
     Encoder(Box<PatchEncoderWeights>),
 }
 
 impl EyesWeights {
-    pub(super) fn load(upload: &Upload<'_>, vision: &Vision) -> Result<EyesWeights> {
+    pub(super) fn load(upload: &Upload<'_>, vision: &Vision, names: Names) -> Result<EyesWeights> {
         match &vision.eyes {
-            Eyes::Projection { .. } => Ok(EyesWeights::Projection(PatchProjection::load(upload)?)),
-            Eyes::Encoder(encoder) => Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, encoder)?))),
+            Eyes::Projection { .. } => {
+                Ok(EyesWeights::Projection(Box::new(PatchProjection::load(upload, vision, names)?)))
+            }
+            Eyes::Encoder(encoder) => {
+                Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, vision, encoder, names)?)))
+            }
         }
     }
 }
@@ -30,10 +34,11 @@ pub(super) enum EarsWeights {
 }
 
 impl EarsWeights {
-    pub(super) fn load(upload: &Upload<'_>, sound: &Sound) -> Result<EarsWeights> {
+    pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
         match sound.ears {
             Ears::Projection { .. } => {
-                Ok(EarsWeights::Projection(upload.matrix(&["model.embed_audio.embedding_projection.weight"])?))
+                let name = names.sense("embed_audio.embedding_projection.weight");
+                Ok(EarsWeights::Projection(upload.matrix(&[&name])?))
             }
         }
     }
@@ -93,7 +98,7 @@ pub(super) fn sight(
                 projection::record_patches(plan, vision, weights, target, &features, &places)?;
                 target.scatter(plan, "vision.out")
             };
-            (None, vec![Stage { plan: target.plan(progress, record)?, rows_per_token: 1 }])
+            (None, vec![Stage { name: "projection", plan: target.plan(progress, record)?, rows_per_token: 1 }])
         }
         EyesWeights::Encoder(weights) => {
             let ends = target.gpu.array("ends", patches)?;
@@ -101,11 +106,13 @@ pub(super) fn sight(
             let arrays = PatchArrays { features: &features, places: &places, span: &span, ends: &ends };
             let [encode, mut project] = record_encoder(vision, encoder, weights, target, &arrays)?;
             target.scatter(&mut project, "vision.out")?;
-            let encode = Stage { plan: encode.finish(progress)?, rows_per_token: vision.patches_per_token() };
-            (Some(ends), vec![encode, Stage { plan: project.finish(progress)?, rows_per_token: 1 }])
+            let (plan, rows_per_token) = (encode.finish(progress)?, vision.patches_per_token());
+            let encode = Stage { name: "patch encoder", plan, rows_per_token };
+            let plan = project.finish(progress)?;
+            (Some(ends), vec![encode, Stage { name: "pooling and projection", plan, rows_per_token: 1 }])
         }
     };
-    Ok(Sense { features, ring: None, places: Some(places), ends, span, stages })
+    Ok(Sense { features, remembers: false, places: Some(places), ends, span, stages })
 }
 
 /// Memory and plans of what hears.
@@ -119,11 +126,12 @@ pub(super) fn hearing(
     let span = target.gpu.array("span", 4)?;
     let EarsWeights::Projection(projection) = weights;
     let stages = vec![Stage {
+        name: "projection",
         plan: target.plan(progress, |plan| {
             projection::record_frames(plan, sound, projection, target, &features)?;
             target.scatter(plan, "audio.out")
         })?,
         rows_per_token: 1,
     }];
-    Ok(Sense { features, ring: None, places: None, ends: None, span, stages })
+    Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
 }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::gpu::{Array, Gpu};
 use crate::kernels::Matrix;
 use crate::kernels::norm_rope::Values;
-use crate::weights::{Checkpoint, Upload};
+use crate::weights::{Checkpoint, Expected, Upload};
 
 /// The weights on the GPU.
 pub struct Weights {
@@ -57,7 +57,9 @@ impl Weights {
     /// [`Error::Tensors`](crate::Error::Tensors) for a checkpoint that does not fit its config, or as [`Upload::matrix`].
     pub fn load(checkpoint: &Checkpoint, config: &Config, gpu: &Gpu, progress: &dyn Fn(u64, u64)) -> Result<Weights> {
         config.check(checkpoint)?;
-        let upload = Upload::new(gpu, checkpoint, progress);
+        let used = |expected: &Expected| checkpoint.tensor(&expected.name).map_or(0, |tensor| tensor.bytes());
+        let total = config.tensors().iter().map(used).sum();
+        let upload = Upload::new(gpu, checkpoint, total, progress);
         let names = config.names;
         let layers = (0..config.layers.len()).map(|i| LayerWeights::load(&upload, config, i)).collect::<Result<_>>()?;
         Ok(Weights {
@@ -66,8 +68,8 @@ impl Weights {
             norm: norm(&upload, config, &[(&names.norm(), 1.0)])?,
             per_layer: config.per_layer.map(|_| PerLayerWeights::load(&upload, config)).transpose()?,
             layers,
-            eyes: config.vision.as_ref().map(|vision| EyesWeights::load(&upload, vision)).transpose()?,
-            ears: config.sound.as_ref().map(|sound| EarsWeights::load(&upload, sound)).transpose()?,
+            eyes: config.vision.as_ref().map(|vision| EyesWeights::load(&upload, vision, names)).transpose()?,
+            ears: config.sound.as_ref().map(|sound| EarsWeights::load(&upload, sound, names)).transpose()?,
         })
     }
 

@@ -3,9 +3,10 @@
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
+pub(super) mod gguf;
 pub mod vision;
 
-use super::gemma::{Config, Eyes, PerLayer};
+use super::gemma::{Config, Eyes, Layer, PerLayer};
 use super::gemma4_unified::{self, PatchShape};
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
@@ -47,24 +48,31 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
 fn share_caches(text: &Fields, config: &mut Config) -> Result<()> {
     let count = config.layers.len();
     let shared = text.optional_usize("num_kv_shared_layers", 0..count)?.unwrap_or(0);
-    let wide = text.optional_bool("use_double_wide_mlp")?.unwrap_or(false);
-    let (own, sharing) = config.layers.split_at_mut(count - shared);
+    share(&mut config.layers, shared)
+        .map_err(|LastOfKind(problem)| text.error("num_kv_shared_layers", format!("is {shared}, {problem}")))?;
+    if text.optional_bool("use_double_wide_mlp")?.unwrap_or(false) {
+        config.layers.iter_mut().skip(count - shared).for_each(|layer| layer.intermediate_size *= 2);
+    }
+    Ok(())
+}
+
+/// Why layers cannot share keys and values.
+struct LastOfKind(String);
+
+/// The last `shared` of the layers attend to the keys and values of the last earlier layer of their own type.
+fn share(layers: &mut [Layer], shared: usize) -> Result<(), LastOfKind> {
+    let (own, sharing) = layers.split_at_mut(layers.len() - shared);
     for (index, layer) in sharing.iter_mut().enumerate() {
+        let index = own.len() + index;
         let Some(earlier) = own.iter().rposition(|own| own.kind == layer.kind) else {
-            let problem =
-                format!("is {shared}, which leaves layer {} without an earlier one of its type", own.len() + index);
-            return Err(text.error("num_kv_shared_layers", problem));
+            return Err(LastOfKind(format!("which leaves layer {index} without an earlier one of its type")));
         };
         let (source, heads) = (own[earlier].heads, &mut layer.heads);
         if (source.num_kv_heads, source.head_dim) != (heads.num_kv_heads, heads.head_dim) {
-            let problem = format!("makes layer {} attend to heads of another shape", own.len() + index);
-            return Err(text.error("num_kv_shared_layers", problem));
+            return Err(LastOfKind(format!("which makes layer {index} attend to heads of another shape")));
         }
         heads.values = Values::Shared;
         layer.kv_from = Some(earlier);
-        if wide {
-            layer.intermediate_size *= 2;
-        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::kernels::{
     Matrix, Variant, add_norm, attention, attention_wide, axial_rope, clamp, gate, matmul, patch_position,
     pool_patches, rms_norm, stride,
 };
-use crate::models::gemma::{Target, Vision};
+use crate::models::gemma::{Names, Target, Vision};
 use crate::weights::{Expected, Fields, Upload};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -104,10 +104,14 @@ impl PatchEncoder {
     }
 
     /// Adds every tensor of the encoder and of the projection behind it.
-    pub fn tensors(&self, vision: &Vision, hidden_size: usize, all: &mut Vec<Expected>) {
+    pub fn tensors(&self, vision: &Vision, hidden_size: usize, names: Names, all: &mut Vec<Expected>) {
         let width = self.hidden_size;
-        let mut add = |name: String, shape: &[usize]| all.push(Expected::new(format!("model.{name}"), shape));
-        add("vision_tower.patch_embedder.input_proj.weight".into(), &[width, vision.patch_len()]);
+        let mut add = |name: String, shape: &[usize]| all.push(Expected::new(names.sense(&name), shape));
+        let input_proj = "vision_tower.patch_embedder.input_proj.weight".into();
+        match names {
+            Names::Folder { .. } => add(input_proj, &[width, vision.patch_len()]),
+            Names::Gguf => add(input_proj, &[width, 3, vision.patch_px, vision.patch_px]),
+        }
         add("vision_tower.patch_embedder.position_embedding_table".into(), &[2, vision.positions, width]);
         for index in 0..self.num_layers {
             let own = |name: &str| format!("vision_tower.encoder.layers.{index}.{name}");
@@ -119,7 +123,7 @@ impl PatchEncoder {
             for linear in LINEARS {
                 add(own(&format!("{linear}.linear.weight")), &self.linear_shape(linear));
                 for bound in BOUNDS.iter().filter(|_| self.clipped) {
-                    add(own(&format!("{linear}.{bound}")), &[]);
+                    add(own(&format!("{linear}.{bound}")), names.scalar());
                 }
             }
         }
@@ -151,14 +155,14 @@ struct Linear {
 }
 
 impl Linear {
-    fn load(upload: &Upload<'_>, name: &str, clipped: bool) -> Result<Linear> {
+    fn load(upload: &Upload<'_>, name: &dyn Fn(&str) -> String, clipped: bool) -> Result<Linear> {
         let bound = |bound: &str, open: f32| match clipped {
-            true => Ok(upload.bound(&format!("{name}.{bound}"))?.unwrap_or(open)),
+            true => Ok(upload.bound(&name(bound))?.unwrap_or(open)),
             false => Ok(open),
         };
         let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
         Ok(Linear {
-            weight: upload.matrix(&[&format!("{name}.linear.weight")])?,
+            weight: upload.matrix(&[&name("linear.weight")])?,
             input: [bound(BOUNDS[0], low)?, bound(BOUNDS[1], high)?],
             output: [bound(BOUNDS[2], low)?, bound(BOUNDS[3], high)?],
         })
@@ -187,8 +191,14 @@ impl PatchEncoderWeights {
     ///
     /// # Errors
     /// As [`Upload::matrix`].
-    pub fn load(upload: &Upload<'_>, encoder: &PatchEncoder) -> Result<PatchEncoderWeights> {
-        let own = |name: &str| format!("model.vision_tower.{name}");
+    pub fn load(
+        upload: &Upload<'_>,
+        vision: &Vision,
+        encoder: &PatchEncoder,
+        names: Names,
+    ) -> Result<PatchEncoderWeights> {
+        let own = |name: &str| names.sense(&format!("vision_tower.{name}"));
+        let input_proj = own("patch_embedder.input_proj.weight");
         let (std_bias, std_scale) = match encoder.standardize {
             true => (upload.vector(&own("std_bias"))?, upload.vector(&own("std_scale"))?),
             false => (
@@ -197,21 +207,29 @@ impl PatchEncoderWeights {
             ),
         };
         Ok(PatchEncoderWeights {
-            input_proj: upload.matrix(&[&own("patch_embedder.input_proj.weight")])?,
+            input_proj: match names {
+                Names::Folder { .. } => upload.matrix(&[&input_proj])?,
+                Names::Gguf => {
+                    let turned = vision.channels_last(&upload.values(&input_proj)?);
+                    upload.matrix_of(&input_proj, vision.patch_len(), &turned)?
+                }
+            },
             positions: upload.vector(&own("patch_embedder.position_embedding_table"))?,
-            layers: (0..encoder.num_layers).map(|i| LayerWeights::load(upload, encoder, i)).collect::<Result<_>>()?,
+            layers: (0..encoder.num_layers)
+                .map(|i| LayerWeights::load(upload, encoder, names, i))
+                .collect::<Result<_>>()?,
             std_bias,
             std_scale,
-            projection: upload.matrix(&["model.embed_vision.embedding_projection.weight"])?,
+            projection: upload.matrix(&[&names.sense("embed_vision.embedding_projection.weight")])?,
         })
     }
 }
 
 impl LayerWeights {
-    fn load(upload: &Upload<'_>, encoder: &PatchEncoder, index: usize) -> Result<LayerWeights> {
-        let own = |name: &str| format!("model.vision_tower.encoder.layers.{index}.{name}");
+    fn load(upload: &Upload<'_>, encoder: &PatchEncoder, names: Names, index: usize) -> Result<LayerWeights> {
+        let own = |name: &str| names.sense(&format!("vision_tower.encoder.layers.{index}.{name}"));
         let vector = |name: &str| upload.vector(&own(&format!("{name}.weight")));
-        let linear = |name: &str| Linear::load(upload, &own(name), encoder.clipped);
+        let linear = |name: &str| Linear::load(upload, &|part| own(&format!("{name}.{part}")), encoder.clipped);
         let [a, b, c, d] = NORMS.map(vector);
         let [q, k, v, o, gate, up, down] = LINEARS.map(linear);
         Ok(LayerWeights {

@@ -93,6 +93,28 @@ fn four_bits_in_groups_of_128() {
     compressed("gemma4-tiny-s0", &["text"], schemes);
 }
 
+/// Further fixtures, by folders in `PERCEPT_FIXTURES` separated by colons, each way.
+#[test]
+fn other_fixtures() {
+    let Some(list) = std::env::var_os("PERCEPT_FIXTURES") else {
+        println!("PERCEPT_FIXTURES names no further fixtures: nothing more to compare");
+        return;
+    };
+    for folder in std::env::split_paths(&list) {
+        let of = folder.to_str().unwrap();
+        let all = ["text", "image"];
+        let cases: Vec<&str> =
+            all.into_iter().filter(|case| folder.join("cases").join(format!("{case}.json")).exists()).collect();
+        compressed(of, &cases, [scheme(4, Some(32), false, Dtype::BF16), scheme(4, None, false, Dtype::BF16)]);
+        compressed(of, &cases, [scheme(8, Some(32), true, Dtype::F16), scheme(8, None, true, Dtype::F16)]);
+        for bits in [2, 4, 8] {
+            let quantization = json!({"quant_method": "gemma", "num_bits": bits, "quantize_embeddings": true});
+            let choose = |name: &str| (!name.contains("audio")).then_some(bits);
+            same_states(&Source::of(of).mobile(quantization, choose), of, &cases);
+        }
+    }
+}
+
 /// Bits by patterns, embeddings too, whose codes are the head's at the same time.
 #[test]
 fn mobile_checkpoints() {

@@ -254,6 +254,17 @@ fn columns_in_order_are_read() {
     }
 }
 
+/// What the reference does not load is no unexpected tensor.
+#[test]
+fn scales_of_caches_are_left() {
+    let (config, mut tensors) = mobile();
+    tensors.extend(["m.k_cache_scale", "m.v_cache_scale", "m.rqv2_muls"].map(|name| zeros(name, Dtype::F32, &[1])));
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), &config, &tensors);
+    let expected = [Expected::new("m.weight", [8, 9]), Expected::new("t.weight", [5, 6])];
+    Checkpoint::open(folder.path()).unwrap().check(&expected, &|_| false).unwrap();
+}
+
 #[test]
 fn mobile_checkpoints() {
     // The widths are narrower than whole bytes.

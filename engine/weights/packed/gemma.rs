@@ -9,8 +9,8 @@ use crate::weights::{Dtype, Fields, Ints, Rounding};
 use fancy_regex::Regex;
 use std::sync::OnceLock;
 
-/// Of caches that are themselves quantised, which no one asks for: the reference leaves them too.
-const CACHE_SCALES: [&str; 2] = [".k_cache_scale", ".v_cache_scale"];
+/// What the reference does not load either: scales of caches that are themselves quantised, and factors of residuals of sound.
+const LEFT: [&str; 3] = [".k_cache_scale", ".v_cache_scale", "rqv2_muls"];
 
 /// Finds the matrices.
 pub(super) fn read(fields: &Fields, shards: &Shards) -> Result<Packed> {
@@ -18,7 +18,7 @@ pub(super) fn read(fields: &Fields, shards: &Shards) -> Result<Packed> {
     fields.ignore(&["quantize_embeddings", "modules_to_not_convert"]);
     let mut packed = Packed::default();
     for codes in shards.files.iter().flat_map(|file| file.entries()).map(|entry| &entry.name) {
-        if CACHE_SCALES.iter().any(|ending| codes.ends_with(ending)) {
+        if LEFT.iter().any(|ending| codes.ends_with(ending)) {
             packed.hidden.insert(codes.clone());
             continue;
         }

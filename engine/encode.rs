@@ -63,12 +63,17 @@ pub fn encode(model: &Arc<Model>, media: &Media, progress: &(dyn Fn(Progress) + 
     let runtime = model.runtime(context, progress)?;
     // What the driver does only once is not what a conversation waits for.
     replay(model, &runtime, &run, &mut |_, _| {}, None)?;
-    let mut embeddings = Vec::with_capacity(run.rows * model.config().hidden_size);
+    let mut states = States { embeddings: Vec::with_capacity(run.rows * model.config().hidden_size), log_mel: None };
     let mut time = |name, took| match stages.iter_mut().find(|(stage, _)| *stage == name) {
         Some((_, sum)) => *sum += took,
         None => stages.push((name, took)),
     };
-    replay(model, &runtime, &run, &mut time, Some(&mut embeddings))?;
+    replay(model, &runtime, &run, &mut time, Some(&mut states))?;
+    let States { embeddings, log_mel: made } = states;
+    let mut view = view;
+    if let View::Sound { log_mel, .. } = &mut view {
+        *log_mel = made;
+    }
     Ok(Encoded { tokens: run.rows, hidden_size: model.config().hidden_size, embeddings, stages, view })
 }
 
@@ -108,13 +113,20 @@ fn run(model: &Model, media: &Media) -> Result<Arc<MediaRun>> {
     run.ok_or_else(|| Error::Argument { name: "the file", problem: "became no tokens".into() })
 }
 
+/// What is kept of a replay.
+struct States {
+    embeddings: Vec<f32>,
+    /// Frames, and values of each.
+    log_mel: Option<(Vec<f32>, usize)>,
+}
+
 /// Replays the stages chunk by chunk, the first chunk alone where no embeddings are wanted.
 fn replay(
     model: &Model,
     runtime: &Runtime,
     run: &MediaRun,
     time: &mut dyn FnMut(&'static str, Duration),
-    mut embeddings: Option<&mut Vec<f32>>,
+    mut states: Option<&mut States>,
 ) -> Result<()> {
     let Some(sense) = runtime.sense(run.kind) else { return Ok(()) };
     let gpu = model.gpu();
@@ -129,12 +141,14 @@ fn replay(
             gpu.wait("encoding")?;
             time(stage.name, started.elapsed());
         }
-        let Some(embeddings) = embeddings.as_deref_mut() else { return Ok(()) };
-        // The last stage's tap holds them.
-        if let Some(last) = sense.stages.last() {
-            last.plan.trace(gpu, (rows * last.rows_per_token) as u32, |tap, values| {
+        let Some(states) = states.as_deref_mut() else { return Ok(()) };
+        // Taps hold them; what is replayed once more gives the same.
+        for stage in &sense.stages {
+            stage.plan.trace(gpu, (rows * stage.rows_per_token) as u32, |tap, values| {
                 if tap.name.ends_with(".out") {
-                    embeddings.extend(values);
+                    states.embeddings.extend(values);
+                } else if tap.name == "input_features" {
+                    states.log_mel.get_or_insert((Vec::new(), tap.width)).0.extend(values);
                 }
             })?;
         }

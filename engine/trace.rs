@@ -5,7 +5,8 @@
 
 use crate::error::{Error, Result};
 use crate::media::{Audio, Image, Video};
-use crate::models::{Media, MediaRun, Model, Piece, Progress};
+use crate::models::gemma4::sound::SoundConfig;
+use crate::models::{Media, MediaRun, Model, Piece, Progress, RunKind};
 use crate::session::prefill::Watch;
 use crate::session::{Generation, Session, SessionOptions};
 use crate::text::{Content, Message, PartText};
@@ -115,6 +116,10 @@ impl Trace {
         }
         let vocab = model.config().vocab_size;
         for (name, (width, values)) in states {
+            if let ("input_features", Some(encoder)) = (name.as_str(), sound_encoder(model)) {
+                trace.frames(encoder, &pieces, width, &values);
+                continue;
+            }
             if let ("per_layer_inputs", Some(own)) = (name.as_str(), model.config().per_layer) {
                 let shape = vec![values.len() / width, width / own.width, own.width];
                 trace.floats.insert(name, (shape, values));
@@ -165,7 +170,8 @@ impl Trace {
         if !frames.is_empty() {
             self.integers.insert("num_frames_per_video".into(), (vec![1], vec![frames.len() as i32]));
         }
-        if let Some(width) = sounds.first().map(|run| run.width) {
+        // An encoder's features are the frames that it makes itself.
+        if let (Some(width), None) = (sounds.first().map(|run| run.width), sound_encoder(model)) {
             let most = sounds.iter().map(|run| run.rows * run.per_token).max().unwrap_or(0);
             let (mut features, mut mask) = (Vec::new(), Vec::new());
             for run in &sounds {
@@ -176,6 +182,27 @@ impl Trace {
             self.floats.insert("input_features".into(), (vec![sounds.len(), most, width], features));
             self.masks.insert("input_features_mask".into(), (vec![sounds.len(), most], mask));
         }
+    }
+
+    /// Log-mel frames of all sounds one after another, each filled up with zeros as the reference does.
+    fn frames(&mut self, encoder: &SoundConfig, pieces: &[Piece], mels: usize, values: &[f32]) {
+        let runs = pieces.iter().filter_map(|piece| match piece {
+            Piece::Run(run) if run.kind == RunKind::Audio => Some(run),
+            _ => None,
+        });
+        let runs: Vec<_> = runs.collect();
+        let most = runs.iter().map(|run| encoder.frames(run.heard.samples)).max().unwrap_or(0);
+        let (mut features, mut mask, mut first) = (Vec::new(), Vec::new(), 0);
+        for run in &runs {
+            let made = run.rows * encoder.spectrogram.row_frames;
+            features.extend_from_slice(&values[first * mels..(first + made.min(most)) * mels]);
+            features.resize(features.len() + (most - made.min(most)) * mels, 0.0);
+            let whole = encoder.whole_frames(run.heard.samples);
+            mask.extend((0..most).map(|frame| u8::from(frame < whole)));
+            first += made;
+        }
+        self.floats.insert("input_features".into(), (vec![runs.len(), most, mels], features));
+        self.masks.insert("input_features_mask".into(), (vec![runs.len(), most], mask));
     }
 
     /// Patches of pictures, each filled up to `most` with zeros and places of -1.
@@ -247,4 +274,8 @@ fn split(pieces: &[Piece], len: usize) -> Vec<Vec<Piece>> {
         at += piece.len();
     }
     [before, behind].into_iter().filter(|part| !part.is_empty()).collect()
+}
+
+fn sound_encoder(model: &Model) -> Option<&SoundConfig> {
+    model.config().sound.as_ref()?.encoder()
 }

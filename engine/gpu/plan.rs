@@ -63,6 +63,17 @@ pub struct Tap {
     pub width: usize,
     /// Distance from row to row.
     pub stride: usize,
+    /// How its rows lie if not from the first on.
+    ring: Option<Ring>,
+}
+
+/// Rows that lie in a ring by their place since a beginning.
+#[derive(Clone, Debug)]
+struct Ring {
+    /// Holds the place of the replay's first row.
+    span: Array<u32>,
+    /// Rows of the ring for each row of the replay.
+    times: usize,
 }
 
 enum Item {
@@ -205,7 +216,21 @@ impl<'g> PlanBuilder<'g> {
 
     /// Names the state of `array` at this place for traces.
     pub fn tap(&mut self, name: impl Into<String>, array: &Array<f32>, width: usize, stride: usize) {
-        self.items.push(Item::Tap(Tap { name: name.into(), array: array.clone(), width, stride }));
+        self.items.push(Item::Tap(Tap { name: name.into(), array: array.clone(), width, stride, ring: None }));
+    }
+
+    /// The same of a ring that holds `times` rows for each row of the replay: row `p` since the beginning lies at `p` modulo
+    /// the rows of `array`, and `span[0]` says which row of the replay is the first.
+    pub fn tap_ring(
+        &mut self,
+        name: impl Into<String>,
+        array: &Array<f32>,
+        [width, stride]: [usize; 2],
+        span: &Array<u32>,
+        times: usize,
+    ) {
+        let ring = Some(Ring { span: span.clone(), times });
+        self.items.push(Item::Tap(Tap { name: name.into(), array: array.clone(), width, stride, ring }));
     }
 
     /// Compiles the pipelines, in parallel, and makes the bind groups. `progress(done, total)` counts pipelines.
@@ -350,8 +375,13 @@ impl Plan {
             self.run_part(gpu, start..place, rows)?;
             start = place;
             let all = gpu.read(&tap.array)?;
-            let rows = all.chunks(tap.stride).take(rows as usize);
-            seen(tap, rows.flat_map(|row| row[..tap.width].iter().copied()).collect());
+            let (first, times) = match &tap.ring {
+                Some(ring) => (gpu.read(&ring.span)?[0] as usize * ring.times, ring.times),
+                None => (0, 1),
+            };
+            let (places, last) = (all.len() / tap.stride, first + rows as usize * times);
+            let values = (first..last).flat_map(|row| &all[row % places * tap.stride..][..tap.width]);
+            seen(tap, values.copied().collect());
         }
         self.run_part(gpu, start..self.steps.len(), rows)
     }

@@ -6,11 +6,16 @@ pub mod attention_wide;
 pub mod axial_rope;
 pub mod case;
 pub mod clamp;
+pub mod clip_add_norm;
+pub mod clip_norm;
+pub mod clip_silu;
 pub mod fake_quant;
 pub mod gate;
 pub mod gather;
 pub mod gather_blocks;
 pub mod layer_norm;
+pub mod light_conv;
+pub mod local_attention;
 pub mod matmul;
 pub mod matmul_blocks;
 pub mod matvec;
@@ -20,11 +25,14 @@ pub mod norm_rope;
 pub mod patch_position;
 pub mod per_layer;
 pub mod pool_patches;
+pub mod ring;
 pub mod rms_norm;
 pub mod sample;
 pub mod scatter;
 pub mod softcap;
+pub mod spectrogram;
 pub mod stream_read;
+pub mod subsample_conv;
 pub mod take_row;
 
 pub use crate::weights::{Block, Format, Matrix, row_bytes, stride};
@@ -104,6 +112,37 @@ impl Variant {
     }
 }
 
+/// Between which values something is clamped; the greatest finite ones where there is no bound, so that shaders meet no
+/// infinity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// The least value.
+    pub low: f32,
+    /// The greatest value.
+    pub high: f32,
+}
+
+impl Bounds {
+    /// Every finite value stays as it is.
+    pub const NONE: Bounds = Bounds { low: f32::MIN, high: f32::MAX };
+
+    /// From `-limit` to `limit`.
+    pub fn around_zero(limit: f32) -> Bounds {
+        Bounds { low: -limit, high: limit }
+    }
+
+    /// Both, these first.
+    #[must_use]
+    pub fn then(self, other: Bounds) -> Bounds {
+        Bounds { low: other.clamp(self.low.into()) as f32, high: other.clamp(self.high.into()) as f32 }
+    }
+
+    /// A value brought within, as the shaders do it.
+    pub fn clamp(self, value: f64) -> f64 {
+        value.max(f64::from(self.low)).min(f64::from(self.high))
+    }
+}
+
 /// The cases of every twin.
 pub fn cases() -> Vec<Case> {
     [
@@ -112,11 +151,16 @@ pub fn cases() -> Vec<Case> {
         attention_wide::cases(),
         axial_rope::cases(),
         clamp::cases(),
+        clip_add_norm::cases(),
+        clip_norm::cases(),
+        clip_silu::cases(),
         fake_quant::cases(),
         gate::cases(),
         gather::cases(),
         gather_blocks::cases(),
         layer_norm::cases(),
+        light_conv::cases(),
+        local_attention::cases(),
         matmul::cases(),
         matmul_blocks::cases(),
         matvec::cases(),
@@ -126,11 +170,14 @@ pub fn cases() -> Vec<Case> {
         patch_position::cases(),
         per_layer::cases(),
         pool_patches::cases(),
+        ring::cases(),
         rms_norm::cases(),
         sample::cases(),
         scatter::cases(),
         softcap::cases(),
+        spectrogram::cases(),
         stream_read::cases(),
+        subsample_conv::cases(),
         take_row::cases(),
     ]
     .into_iter()

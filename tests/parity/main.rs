@@ -2,6 +2,7 @@
 
 mod compare;
 mod gemma3;
+mod gemma4;
 mod gemma4_unified;
 #[path = "../support/variant.rs"]
 mod variant;

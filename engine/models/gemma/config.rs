@@ -4,6 +4,7 @@ use super::projection;
 use crate::error::Result;
 use crate::kernels::attention::Reach;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::models::gemma4::sound::SoundConfig;
 use crate::models::gemma4::vision::PatchEncoder;
 use crate::weights::{Checkpoint, Expected};
 
@@ -134,12 +135,39 @@ pub enum Ears {
         /// `rms_norm_eps`.
         eps: f32,
     },
+    /// A spectrogram and a conformer.
+    Encoder(Box<SoundConfig>),
 }
 
 impl Sound {
+    /// The spectrogram encoder, if it has one.
+    pub fn encoder(&self) -> Option<&SoundConfig> {
+        match &self.ears {
+            Ears::Encoder(encoder) => Some(encoder),
+            Ears::Projection { .. } => None,
+        }
+    }
+
+    /// Values of the row of samples that a token is made from.
+    pub fn row_width(&self) -> usize {
+        self.encoder().map_or(self.frame_samples, SoundConfig::row_width)
+    }
+
+    /// Rows of samples for the first `tokens` tokens, `[tokens, row_width]`; what the last one lacks is zero.
+    pub fn rows(&self, samples: &[f32], tokens: usize) -> Vec<f32> {
+        if let Some(encoder) = self.encoder() {
+            return encoder.features(samples, 0..tokens);
+        }
+        let len = tokens * self.frame_samples;
+        let mut rows = samples[..samples.len().min(len)].to_vec();
+        rows.resize(len, 0.0);
+        rows
+    }
+
     /// Tokens of a sound of which `samples` samples are known; those that nothing later can change if it has not ended.
     pub fn tokens(&self, samples: usize, ended: bool) -> usize {
-        match self.ears {
+        match &self.ears {
+            Ears::Encoder(encoder) => encoder.rows(samples, ended),
             Ears::Projection { .. } if ended => samples.div_ceil(self.frame_samples),
             Ears::Projection { .. } => samples / self.frame_samples,
         }
@@ -214,11 +242,18 @@ const IN_GGUF: [(&str, &str); 20] = [
 ];
 
 /// Parts of the names of what sees and hears, and the same in GGUF files.
-const SENSES_IN_GGUF: [(&str, &str); 25] = [
+const SENSES_IN_GGUF: [(&str, &str); 51] = [
     ("vision_tower.patch_embedder.input_proj.weight", "v.patch_embd.weight"),
     ("vision_tower.patch_embedder.position_embedding_table", "v.position_embd.weight"),
     ("vision_tower.encoder.layers.", "v.blk."),
     ("vision_tower.std_", "v.std_"),
+    ("audio_tower.subsample_conv_projection.layer0.conv.", "a.conv1d.0."),
+    ("audio_tower.subsample_conv_projection.layer0.norm.", "a.conv1d.0.norm."),
+    ("audio_tower.subsample_conv_projection.layer1.conv.", "a.conv1d.1."),
+    ("audio_tower.subsample_conv_projection.layer1.norm.", "a.conv1d.1.norm."),
+    ("audio_tower.subsample_conv_projection.input_proj_linear.", "a.input_projection."),
+    ("audio_tower.output_proj.", "a.pre_encode.out."),
+    ("audio_tower.layers.", "a.blk."),
     ("vision_embedder.patch_ln1", "v.patch_norm.1"),
     ("vision_embedder.patch_ln2", "v.patch_norm.2"),
     ("vision_embedder.pos_norm", "v.patch_norm.3"),
@@ -239,6 +274,25 @@ const SENSES_IN_GGUF: [(&str, &str); 25] = [
     (".mlp.gate_proj.", ".ffn_gate."),
     (".mlp.up_proj.", ".ffn_up."),
     (".mlp.down_proj.", ".ffn_down."),
+    (".feed_forward1.ffw_layer_1.", ".ffn_up."),
+    (".feed_forward1.ffw_layer_2.", ".ffn_down."),
+    (".feed_forward1.pre_layer_norm.", ".ffn_norm."),
+    (".feed_forward1.post_layer_norm.", ".ffn_post_norm."),
+    (".feed_forward2.ffw_layer_1.", ".ffn_up_1."),
+    (".feed_forward2.ffw_layer_2.", ".ffn_down_1."),
+    (".feed_forward2.pre_layer_norm.", ".ffn_norm_1."),
+    (".feed_forward2.post_layer_norm.", ".ffn_post_norm_1."),
+    (".lconv1d.pre_layer_norm.", ".conv_norm."),
+    (".lconv1d.conv_norm.", ".norm_conv."),
+    (".lconv1d.depthwise_conv1d.", ".conv_dw."),
+    (".lconv1d.linear_start.", ".conv_pw1."),
+    (".lconv1d.linear_end.", ".conv_pw2."),
+    (".norm_pre_attn.", ".attn_pre_norm."),
+    (".norm_post_attn.", ".attn_post_norm."),
+    (".norm_out.", ".ln2."),
+    (".self_attn.post.", ".attn_out."),
+    (".self_attn.relative_k_proj.", ".attn_k_rel."),
+    (".self_attn.per_dim_scale", ".per_dim_scale.weight"),
     (".linear.weight", ".weight"),
 ];
 
@@ -480,6 +534,7 @@ impl Config {
         if let Some(sound) = &self.sound {
             match &sound.ears {
                 Ears::Projection { .. } => all.push(projection::frame_tensor(sound, hidden, self.names)),
+                Ears::Encoder(encoder) => all.extend(encoder.tensors(hidden, self.names)),
             }
         }
         all

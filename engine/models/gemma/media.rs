@@ -83,8 +83,11 @@ impl Config {
     /// `tokens` tokens of sound as a run, the first samples of `samples`, which are at the model's rate; what the last
     /// token lacks is filled with zeros.
     pub fn sound_run(&self, samples: &[f32], tokens: usize, heard: Heard) -> Piece {
-        let width = self.sound.as_ref().map_or(1, |sound| sound.frame_samples);
-        Piece::Run(Arc::new(frame_run(width, samples, tokens, heard, self.media_ids.audio)))
+        let (width, features) = match &self.sound {
+            Some(sound) => (sound.row_width(), sound.rows(samples, tokens)),
+            None => (1, vec![0.0; tokens]),
+        };
+        Piece::Run(Arc::new(sound_run(width, features, heard, self.media_ids.audio)))
     }
 
     fn unsupported(&self, kind: &'static str) -> Error {
@@ -186,12 +189,10 @@ fn frames(sound: &Sound, audio: &Audio, token: u32) -> Result<MediaRun> {
         return Err(Error::Media { path: Path::new("the sound").into(), kind: "sound", problem });
     }
     let heard = Heard { tokens: 0, samples };
-    Ok(frame_run(sound.frame_samples, &audio.samples, tokens, heard, token))
+    Ok(sound_run(sound.row_width(), sound.rows(&audio.samples, tokens), heard, token))
 }
 
-/// As [`frames`], of samples at the model's rate.
-fn frame_run(width: usize, samples: &[f32], rows: usize, heard: Heard, token: u32) -> MediaRun {
-    let mut features = samples[..samples.len().min(rows * width)].to_vec();
-    features.resize(rows * width, 0.0);
+fn sound_run(width: usize, features: Vec<f32>, heard: Heard, token: u32) -> MediaRun {
+    let rows = features.len() / width;
     MediaRun { kind: RunKind::Audio, token, rows, per_token: 1, width, features, positions: Vec::new(), heard }
 }

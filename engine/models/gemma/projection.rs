@@ -117,7 +117,7 @@ pub(super) fn record_frames(
     target: &Target<'_>,
     frames: &Array<f32>,
 ) -> Result<()> {
-    let Ears::Projection { eps } = sound.ears;
+    let Ears::Projection { eps } = sound.ears else { unreachable!("an encoder has a plan of its own") };
     let (rows, width) = (target.rows, sound.frame_samples);
     let normed = target.gpu.rows("frames", rows * stride(width))?;
     let ones = target.gpu.array_of("ones", &vec![1.0; width])?;

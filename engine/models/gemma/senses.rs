@@ -5,6 +5,7 @@ use super::projection::{self, PatchProjection};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::{Matrix, Variant, scatter, stride};
+use crate::models::gemma4::sound::{SoundEncoder, SoundWeights};
 use crate::models::gemma4::vision::{PatchArrays, PatchEncoderWeights, record_encoder};
 use crate::models::{Sense, Stage};
 use crate::weights::Upload;
@@ -31,11 +32,13 @@ impl EyesWeights {
 /// Weights of what hears.
 pub(super) enum EarsWeights {
     Projection(Matrix),
+    Encoder(Box<SoundWeights>),
 }
 
 impl EarsWeights {
     pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
-        match sound.ears {
+        match &sound.ears {
+            Ears::Encoder(encoder) => Ok(EarsWeights::Encoder(Box::new(SoundWeights::load(upload, encoder, names)?))),
             Ears::Projection { .. } => {
                 let name = names.sense("embed_audio.embedding_projection.weight");
                 Ok(EarsWeights::Projection(upload.matrix(&[&name])?))
@@ -122,16 +125,29 @@ pub(super) fn hearing(
     target: &Target<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Sense> {
-    let features = target.features(target.rows, sound.frame_samples)?;
-    let span = target.gpu.array("span", 4)?;
-    let EarsWeights::Projection(projection) = weights;
-    let stages = vec![Stage {
-        name: "projection",
-        plan: target.plan(progress, |plan| {
-            projection::record_frames(plan, sound, projection, target, &features)?;
-            target.scatter(plan, "audio.out")
-        })?,
-        rows_per_token: 1,
-    }];
-    Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
+    match (weights, &sound.ears) {
+        (EarsWeights::Projection(projection), _) => {
+            let features = target.features(target.rows, sound.frame_samples)?;
+            let span = target.gpu.array("span", 4)?;
+            let plan = target.plan(progress, |plan| {
+                projection::record_frames(plan, sound, projection, target, &features)?;
+                target.scatter(plan, "audio.out")
+            })?;
+            let stages = vec![Stage { name: "projection", plan, rows_per_token: 1 }];
+            Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
+        }
+        (EarsWeights::Encoder(weights), Ears::Encoder(config)) => {
+            let encoder = SoundEncoder::new(target.gpu, config, target.rows)?;
+            let frames = target.plan(progress, |plan| encoder.record_frames(plan, weights, target.rows))?;
+            let layers = target.plan(progress, |plan| {
+                encoder.record_layers(plan, weights, target.rows, target.y)?;
+                target.scatter(plan, "audio.out")
+            })?;
+            let stages = [("spectrogram and convolutions", frames), ("conformer", layers)];
+            let stages = stages.map(|(name, plan)| Stage { name, plan, rows_per_token: 1 }).into();
+            let SoundEncoder { samples: features, span, .. } = encoder;
+            Ok(Sense { features, remembers: true, places: None, ends: None, span, stages })
+        }
+        (EarsWeights::Encoder(_), Ears::Projection { .. }) => unreachable!("weights are those of the config"),
+    }
 }

@@ -2,6 +2,7 @@
 //! second file (`mmproj`) what sees and hears. E2B and E4B have per-layer embeddings and encoders; the 12B, whose folders
 //! are of family `gemma4_unified`, has neither.
 
+use super::sound::SoundConfig;
 use super::vision::PatchEncoder;
 use super::{LastOfKind, share};
 use crate::error::Result;
@@ -9,7 +10,8 @@ use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
 use crate::models::gemma::{Config, Ears, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
 use crate::models::gemma4_unified::{self, PatchShape};
-use crate::weights::{GgufFile, Metadata};
+use crate::weights::{Fields, GgufFile, Metadata};
+use serde_json::{Value, json};
 use std::ops::Range;
 
 /// In front of every key.
@@ -76,7 +78,7 @@ pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> 
     Ok(config)
 }
 
-/// What sees, and the tokens around pictures.
+/// What sees and hears, and the tokens around pictures and sound.
 fn senses(projector: &GgufFile, text: &Metadata, config: &mut Config) -> Result<()> {
     let metadata = projector.metadata();
     // Older files have one kind for all.
@@ -120,15 +122,28 @@ fn senses(projector: &GgufFile, text: &Metadata, config: &mut Config) -> Result<
     // As published: all sizes but those with per-layer embeddings.
     config.pictures_both_ways = config.per_layer.is_none();
     config.media_ids = media_ids(text)?;
-    if metadata.optional_string("clip.audio.projector_type")? == Some("gemma4ua") {
-        config.sound = Some(Sound {
+    config.sound = match metadata.optional_string("clip.audio.projector_type")? {
+        None => None,
+        Some("gemma4a") => {
+            let encoder = sound_encoder(projector)?;
+            Some(Sound {
+                frame_samples: encoder.row_samples(),
+                sample_rate: encoder.spectrogram.sample_rate as u32,
+                ears: Ears::Encoder(Box::new(encoder)),
+            })
+        }
+        Some("gemma4ua") => Some(Sound {
             frame_samples: metadata.usize("clip.audio.embedding_length", 1..1 << 16)?,
             sample_rate: 16_000,
             ears: Ears::Projection {
                 eps: metadata.optional_f32("clip.audio.attention.layer_norm_epsilon")?.unwrap_or(1e-6),
             },
-        });
-    }
+        }),
+        Some(other) => {
+            let problem = format!("is \"{other}\", supported beside this model are gemma4a and gemma4ua");
+            return Err(metadata.error("clip.audio.projector_type", problem));
+        }
+    };
     Ok(())
 }
 
@@ -153,6 +168,30 @@ fn patch_encoder(projector: &GgufFile, hidden_size: usize, eps: f32) -> Result<P
         clipped: projector.tensor("v.blk.0.attn_q.input_max").is_some(),
         standardize: projector.tensor("v.std_scale").is_some(),
     })
+}
+
+/// The spectrogram encoder, by the metadata, the shapes of its tensors and, for what no file says, as it is published.
+fn sound_encoder(projector: &GgufFile) -> Result<SoundConfig> {
+    let metadata = projector.metadata();
+    let shape = |name: &str| projector.tensor(name).map_or(Vec::new(), |tensor| tensor.shape.to_vec());
+    let at = |name: &str, axis: usize| shape(name).get(axis).copied().unwrap_or(0);
+    let channels = ["a.conv1d.0.weight", "a.conv1d.1.weight"].map(|name| at(name, 0));
+    // Two convolutions have quartered the bands; the key for their number holds what is usual.
+    let columns = at("a.input_projection.weight", 1) / channels[1].max(1);
+    let number = |name: &str| metadata.usize(&format!("clip.audio.{name}"), 1..1 << 17);
+    let audio = json!({
+        "hidden_size": number("embedding_length")?,
+        "num_hidden_layers": number("block_count")?,
+        "num_attention_heads": number("attention.head_count")?,
+        "subsampling_conv_channels": channels,
+        "conv_kernel_size": at("a.blk.0.conv_dw.weight", 1),
+        "output_proj_dims": at("a.pre_encode.out.weight", 0),
+        "use_clipped_linears": projector.tensor("a.blk.0.attn_q.input_max").is_some(),
+        "rms_norm_eps": metadata.optional_f32("clip.audio.attention.layer_norm_epsilon")?.unwrap_or(1e-6),
+    });
+    let extractor = json!({"feature_extractor": {"feature_size": 4 * columns}});
+    let fields = |value: Value| Fields::new(projector.path(), value.as_object().cloned().unwrap_or_default());
+    SoundConfig::read(&fields(audio), Some(&fields(extractor)))
 }
 
 /// The ids of the tokens around and in place of media, by their texts.

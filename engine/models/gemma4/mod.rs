@@ -1,16 +1,18 @@
 //! Gemma 4 with encoders: E2B, E4B and their like (the reference is `modeling_gemma4.py` of transformers 5.23). Pictures pass a
-//! patch encoder; the decoder has per-layer embeddings, and its last layers attend to the keys and values of earlier ones.
+//! patch encoder, sound a spectrogram encoder; the decoder has per-layer embeddings, and its last layers attend to the keys and values of earlier ones.
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
 pub(super) mod gguf;
+pub mod sound;
 pub mod vision;
 
-use super::gemma::{Config, Eyes, Layer, PerLayer};
+use super::gemma::{Config, Ears, Eyes, Layer, PerLayer, Sound};
 use super::gemma4_unified::{self, PatchShape};
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
 use crate::weights::{Checkpoint, Fields};
+use sound::SoundConfig;
 use vision::PatchEncoder;
 
 /// `model_type`.
@@ -39,6 +41,14 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         };
         let eyes = Eyes::Encoder(PatchEncoder::read(&fields)?);
         read.vision = Some(gemma4_unified::vision(shape, eyes, processor.as_ref())?);
+    }
+    if let Some(fields) = config.optional_object("audio_config")? {
+        let encoder = SoundConfig::read(&fields, processor.as_ref())?;
+        read.sound = Some(Sound {
+            frame_samples: encoder.row_samples(),
+            sample_rate: encoder.spectrogram.sample_rate as u32,
+            ears: Ears::Encoder(Box::new(encoder)),
+        });
     }
     Ok(read)
 }

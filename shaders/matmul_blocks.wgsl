@@ -1,13 +1,19 @@
 // matmul_blocks: y[r, first + n] = sum over k of weight[n, k] * x[r, k]; one block of rows of a matrix of a block format.
 //   weight  [outputs, row_words] of vec4u, planes of groups of 32 weights   read
-//   x       [rows, groups * 8] of vec4f                                     read
+//   x       [rows, width4] of vec4f                                         read
 //   y       [rows, y_stride] f32, places first .. first + outputs set       write
 // grid   (ceil(outputs / 64), ceil(rows / 32), 1): a workgroup computes 64 outputs of 32 rows, a lane 4 x 4 of them
 // needs  nothing optional; x and y hold a multiple of 32 rows
 //include shared/blocks.wgsl
-//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
+//include shared/fake_quant.wgsl
+//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
-struct Params { outputs: u32, groups: u32, row_words: u32, first: u32, y_stride: u32, first_row: u32, pad0: u32, pad1: u32 }
+// The last group of a row is not whole.
+override RAGGED: bool = false;
+struct Params {
+    outputs: u32, groups: u32, row_words: u32, first: u32,
+    y_stride: u32, first_row: u32, width4: u32, output_scale: f32,
+}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<vec4u>;
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
@@ -26,14 +32,20 @@ fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index) lane: u32) {
     let first_row = group_id.y * TILE_ROWS;
     let first_output = group_id.x * TILE_OUTPUTS;
-    let width4 = 8u * params.groups;
+    let width4 = params.width4;
     // A lane computes rows row + 8 i and outputs output + 16 j: neighbours read neighbouring tile rows.
     let row = lane / 16u;
     let output = lane % 16u;
     var sums: array<vec4f, 4>;
     for (var g = 0u; g < params.groups; g++) {
         for (var i = lane; i < TILE_ROWS * 8u; i += 128u) {
-            x_tile[(i / 8u) * PITCH + i % 8u] = x[(first_row + i / 8u) * width4 + 8u * g + i % 8u];
+            let column = 8u * g + i % 8u;
+            let from_x = (first_row + i / 8u) * width4 + column;
+            if RAGGED && column >= width4 {
+                x_tile[(i / 8u) * PITCH + i % 8u] = vec4f(0.0);
+            } else {
+                x_tile[(i / 8u) * PITCH + i % 8u] = x[from_x];
+            }
         }
         if lane < TILE_OUTPUTS {
             let start = min(first_output + lane, params.outputs - 1u) * params.row_words;
@@ -62,7 +74,7 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index)
         let n = first_output + output + 16u * j;
         if n < params.outputs {
             for (var i = 0u; i < 4u; i++) {
-                y[(first_row + row + 8u * i) * params.y_stride + params.first + n] = sums[j][i];
+                y[(first_row + row + 8u * i) * params.y_stride + params.first + n] = fake_quant(sums[j][i], params.output_scale);
             }
         }
     }

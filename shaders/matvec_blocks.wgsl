@@ -1,6 +1,6 @@
 // matvec_blocks: y[first + n] = sum over k of weight[n, k] * x[k]; one block of rows of a matrix of a block format.
 //   weight  [rows, row_words] of vec4u, planes of groups of 32 weights   read
-//   x       [groups * 8] of vec4f                                        read
+//   x       [width4] of vec4f                                            read
 //   y       f32, places first .. first + rows set                        write
 // GATED: the first half of the rows is a gate, y[first + n] = gelu_tanh(gate n) * (row rows / 2 + n), rows / 2 of them.
 // grid   (a, b, 1), a * b >= ceil(rows / (WG / LANES)): LANES lanes a row
@@ -8,12 +8,15 @@
 //include shared/gelu.wgsl
 //include shared/blocks.wgsl
 //include shared/dot.wgsl
-//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
+//include shared/fake_quant.wgsl
+//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
 override WG: u32 = 64u;
 override LANES: u32 = 16u;
 override GATED: bool = false;
-struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
+// The last group of a row is not whole.
+override RAGGED: bool = false;
+struct Params { rows: u32, groups: u32, row_words: u32, first: u32, width4: u32, output_scale: f32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<vec4u>;
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
@@ -22,6 +25,11 @@ struct Params { rows: u32, groups: u32, row_words: u32, first: u32 }
 var<workgroup> places: array<vec2f, 64>;
 
 fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
+
+fn x_at(i: u32) -> vec4f {
+    if RAGGED && i >= params.width4 { return vec4f(0.0); }
+    return x[i];
+}
 
 // Product of a row with the share of x that is of this lane.
 fn share(start: u32, within: u32) -> f32 {
@@ -32,8 +40,8 @@ fn share(start: u32, within: u32) -> f32 {
         var halves = vec2f(0.0);
         var sums = vec2f(0.0);
         for (var c = 0u; c < 4u; c++) {
-            let low = x[from_x + c];
-            let high = x[from_x + c + 4u];
+            let low = x_at(from_x + c);
+            let high = x_at(from_x + c + 4u);
             halves.x = mad(values(w.codes[c]), low, halves.x);
             halves.y = mad(values(w.codes[c + 4u]), high, halves.y);
             if HAS_OFFSET { sums += vec2f(dot(low, vec4f(1.0)), dot(high, vec4f(1.0))); }
@@ -63,8 +71,8 @@ fn main(
         if within < half { places[lane] += places[lane + half]; }
     }
     if within == 0u && row < results {
-        var result = places[lane].x;
-        if GATED { result = gelu_tanh(result) * places[lane].y; }
+        var result = fake_quant(places[lane].x, params.output_scale);
+        if GATED { result = gelu_tanh(result) * fake_quant(places[lane].y, params.output_scale); }
         y[params.first + row] = result;
     }
 }

@@ -1,7 +1,8 @@
 //! What blocks hold, against the reference, bit for bit; and that laying rows for the GPU loses nothing.
 
-use percept::weights::layout::{lay_row, row_bytes};
-use percept::weights::{Format, quants};
+use percept::weights::layout::{lay_int_rows, lay_row, row_bytes};
+use percept::weights::quants::{IntRows, dequantize_ints};
+use percept::weights::{Format, Ints, ScaleType, quants};
 use std::path::Path;
 
 fn block_formats() -> impl Iterator<Item = Format> {
@@ -61,4 +62,52 @@ fn laid_rows_hold_every_bit_and_little_more() {
             }
         }
     }
+}
+
+/// Two rows of three weights by hand.
+#[test]
+fn integers_hold_what_is_written() {
+    let ints = |bits, zero_points| Ints { bits, shared: None, scales: ScaleType::F32, zero_points };
+    let scales: Vec<u8> = [0.5f32, 2.0].iter().flat_map(|scale| scale.to_le_bytes()).collect();
+    let rows = |codes: &'static [u8], row_bytes, signed, zero_points| IntRows {
+        codes,
+        row_bytes,
+        signed,
+        scales: &scales,
+        zero_points,
+    };
+    let values = |ints: Ints, rows: IntRows<'_>| {
+        let mut out = vec![0.0; 6];
+        dequantize_ints(ints, 3, 2, &rows, &mut out).map(|()| out)
+    };
+    let two = rows(&[0b11_10_01_00, 0b00_01_01_11], 1, false, &[]);
+    assert_eq!(values(ints(2, false), two).unwrap(), [-1.0, -0.5, 0.0, 2.0, -2.0, -2.0]);
+    let four = rows(&[0xf0, 0x08, 0x79, 0x0a], 2, false, &[1, -1]);
+    assert_eq!(values(ints(4, true), four).unwrap(), [-4.5, 3.0, -0.5, 4.0, 0.0, 6.0]);
+    let signed = rows(&[0xff, 0x01, 0x80, 0x7f, 0x00, 0x02], 3, true, &[]);
+    assert_eq!(values(ints(8, false), signed).unwrap(), [-0.5, 0.5, -64.0, 254.0, 0.0, 4.0]);
+    let offset = rows(&[0xff, 0x01, 0x80, 0x7f, 0x00, 0x02], 3, false, &[]);
+    assert_eq!(values(ints(8, false), offset).unwrap(), [63.5, -63.5, 0.0, -2.0, -256.0, -252.0]);
+    // Lengths that do not fit are refused, laid too.
+    for (ints, bad) in [
+        (ints(4, true), two),
+        (ints(4, false), four),
+        (ints(8, false), rows(&[0; 4], 2, true, &[])),
+        (ints(4, false), rows(&[0; 3], 2, false, &[])),
+    ] {
+        assert!(values(ints, bad).is_err(), "{ints:?}");
+        assert!(lay_int_rows(ints, 3, 2, &bad, false, &mut Vec::new()).is_err(), "{ints:?}");
+    }
+}
+
+/// On the GPU codes take as many bits as in the file, and a scale and a zero point their own, but for whole words.
+#[test]
+fn integers_take_their_own_bits() {
+    let bytes = |bits, shared, scales, zero_points, width| {
+        row_bytes(Format::Ints(Ints { bits, shared, scales, zero_points }), width)
+    };
+    assert_eq!(bytes(2, None, ScaleType::F32, false, 4096), 1024 + 16);
+    assert_eq!(bytes(4, Some(32), ScaleType::Bf16, false, 4096), 2048 + 256);
+    assert_eq!(bytes(4, Some(128), ScaleType::F16, true, 4096), 2048 + 64 + 32);
+    assert_eq!(bytes(8, None, ScaleType::F32, false, 77), 96 + 16);
 }

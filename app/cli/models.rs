@@ -114,14 +114,13 @@ impl Shown<'_> {
 
     /// Bytes that go to the adapter.
     fn weight_bytes(&self) -> u64 {
-        self.tensors().map(|tensor| tensor.data.len() as u64).sum()
+        self.tensors().map(|tensor| tensor.bytes()).sum()
     }
 
     /// Parameters and bytes of the vision tower, if there is one that is not used.
     fn idle_vision(&self) -> Option<(u64, u64)> {
         let tower = self.checkpoint.tensors().filter(|tensor| self.config.names.is_of_vision_tower(tensor.name));
-        let sums =
-            tower.fold((0, 0), |(len, bytes), tensor| (len + tensor.len() as u64, bytes + tensor.data.len() as u64));
+        let sums = tower.fold((0, 0), |(len, bytes), tensor| (len + tensor.len() as u64, bytes + tensor.bytes()));
         self.config.idle_vision.then_some(sums)
     }
 
@@ -133,7 +132,7 @@ impl Shown<'_> {
     fn formats(&self) -> Vec<(String, u64)> {
         let mut shares: Vec<(String, u64)> = Vec::new();
         for tensor in self.tensors() {
-            let (name, bytes) = (tensor.dtype.name().to_uppercase(), tensor.data.len() as u64);
+            let (name, bytes) = (tensor.dtype.name().to_uppercase(), tensor.bytes());
             match shares.iter_mut().find(|share| share.0 == name) {
                 Some(share) => share.1 += bytes,
                 None => shares.push((name, bytes)),
@@ -173,7 +172,7 @@ impl Shown<'_> {
 
     /// Bytes and name of the largest tensor.
     fn largest(&self) -> (u64, &str) {
-        self.tensors().map(|t| (t.data.len() as u64, t.name)).max().unwrap_or_default()
+        self.tensors().map(|t| (t.bytes(), t.name)).max().unwrap_or_default()
     }
 
     /// How many bindings the largest tensor needs on the adapter.

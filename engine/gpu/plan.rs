@@ -5,6 +5,7 @@ use super::pipeline::{Compiled, Key};
 use super::{Array, Bind, Binding, Gpu, Shader};
 use crate::error::{Error, Result};
 use bytemuck::Pod;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -101,17 +102,31 @@ pub struct PlanBuilder<'g> {
     gpu: &'g Gpu,
     items: Vec<Item>,
     uniforms: Vec<u8>,
+    scratch: BTreeMap<usize, Array<f32>>,
 }
 
 impl<'g> PlanBuilder<'g> {
     /// An empty plan on `gpu`.
     pub fn new(gpu: &'g Gpu) -> PlanBuilder<'g> {
-        PlanBuilder { gpu, items: Vec::new(), uniforms: Vec::new() }
+        PlanBuilder { gpu, items: Vec::new(), uniforms: Vec::new(), scratch: BTreeMap::new() }
     }
 
     /// The adapter it is for.
     pub fn gpu(&self) -> &'g Gpu {
         self.gpu
+    }
+
+    /// An array of `len` values for what lies between two dispatches; whoever asks for the same length gets the same one.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn scratch(&mut self, what: &str, len: usize) -> Result<Array<f32>> {
+        if let Some(array) = self.scratch.get(&len) {
+            return Ok(array.clone());
+        }
+        let array = self.gpu.rows(what, len)?;
+        self.scratch.insert(len, array.clone());
+        Ok(array)
     }
 
     /// Adds a dispatch. `binds` are the storage bindings in the order of the shader; a fixed grid above the limit of

@@ -4,8 +4,8 @@
 use super::{Block, Format, Matrix, Variant, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder, PlanSummary, Words};
-use crate::weights::layout::{WORD, lay_rows};
-use crate::weights::quants;
+use crate::weights::layout::{WORD, lay_int_rows, lay_rows};
+use crate::weights::{Ints, Rounding, ScaleType, quants};
 
 /// What a case is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ pub fn matrix(gpu: &Gpu, format: Format, values: &[f32], width: usize, block_row
             _ => Vec::new(),
         };
         let data = Words::Buffer(gpu.array_of("weight", &words)?);
-        Ok(Block { first_row: index * block_rows, rows: part.len() / width, format, data })
+        Ok(Block { first_row: index * block_rows, rows: part.len() / width, format, data, rounding: Rounding::NONE })
     };
     let blocks = values.chunks(width * block_rows).enumerate().map(block).collect::<Result<_>>()?;
     Ok(Matrix { rows: values.len() / width, width, blocks })
@@ -298,9 +298,70 @@ pub fn block_matrix(
         lay_rows(format, width, part, as_texture, &mut laid)?;
         let data = gpu.words("weight", laid.len() / WORD, as_texture)?;
         gpu.write_words(&data, 0, &laid);
-        blocks.push(Block { first_row: index * block_rows, rows: part.len() / from, format, data });
+        blocks.push(Block {
+            first_row: index * block_rows,
+            rows: part.len() / from,
+            format,
+            data,
+            rounding: Rounding::NONE,
+        });
     }
     Ok((Matrix { rows, width, blocks }, values))
+}
+
+/// As [`block_matrix`] for integers; every block rounds its products to `output_scale`.
+///
+/// # Errors
+/// As [`Gpu::array`].
+pub fn int_matrix(
+    gpu: &Gpu,
+    ints: Ints,
+    seed: u64,
+    [rows, width]: [usize; 2],
+    block_rows: usize,
+    as_texture: bool,
+    rounding: Rounding,
+) -> Result<(Matrix, Vec<f32>)> {
+    let all = quants::random_ints(ints, width, rows, seed);
+    let mut values = vec![0.0; rows * width];
+    quants::dequantize_ints(ints, width, rows, &all.rows(ints, width, 0, rows), &mut values)?;
+    let (mut blocks, mut laid) = (Vec::new(), Vec::new());
+    for first_row in (0..rows).step_by(block_rows) {
+        let count = block_rows.min(rows - first_row);
+        lay_int_rows(ints, width, count, &all.rows(ints, width, first_row, count), as_texture, &mut laid)?;
+        let data = gpu.words("weight", laid.len() / WORD, as_texture)?;
+        gpu.write_words(&data, 0, &laid);
+        blocks.push(Block { first_row, rows: count, format: Format::Ints(ints), data, rounding });
+    }
+    Ok((Matrix { rows, width, blocks }, values))
+}
+
+/// Integers of every number of bits with every way to write scales, for tests: each is met with several of the others.
+pub fn all_ints() -> Vec<Ints> {
+    let shared = [None, Some(32), Some(64), Some(128)];
+    let scales = [ScaleType::F32, ScaleType::Bf16, ScaleType::F16];
+    let all = (0..24).map(|i| Ints {
+        bits: [2, 4, 8][i / 8],
+        shared: shared[i % 4],
+        scales: scales[(i + i / 3) % 3],
+        zero_points: i % 8 / 4 == 1,
+    });
+    all.collect()
+}
+
+/// One of each number of bits, on software adapters in textures and, named so, in buffers: for the self-test.
+pub fn some_ints() -> impl Iterator<Item = (Ints, &'static str)> {
+    let all = [
+        Ints { bits: 2, shared: None, scales: ScaleType::F32, zero_points: false },
+        Ints { bits: 4, shared: Some(32), scales: ScaleType::Bf16, zero_points: true },
+        Ints { bits: 8, shared: Some(64), scales: ScaleType::F16, zero_points: false },
+    ];
+    ["", "buffer of "].into_iter().flat_map(move |place| all.map(|ints| (ints, place)))
+}
+
+/// The least width of about `width` that the format can have.
+pub fn int_width(ints: Ints, width: usize) -> usize {
+    ints.shared.map_or(width, |shared| width.next_multiple_of(shared))
 }
 
 fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {

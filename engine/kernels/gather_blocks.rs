@@ -5,9 +5,10 @@
 
 use super::case::{self, Case, Output, Prepared, Size, picks};
 use super::gather::{self, Aliases};
-use super::{Block, Format, Variant};
+use super::{Block, Format, Variant, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::weights::Rounding;
 use crate::weights::layout::{GROUP, WORD, row_bytes};
 use bytemuck::{Pod, Zeroable};
 
@@ -33,12 +34,12 @@ pub struct Params {
     pub alias2: u32,
     /// The id that aliases are read as.
     pub read_as: u32,
+    /// Values in a row.
+    pub width: u32,
     /// Zero.
     pub pad0: u32,
     /// Zero.
     pub pad1: u32,
-    /// Zero.
-    pub pad2: u32,
 }
 
 /// Records the rows of `block`, each `width` weights, over the rows of the replay, at most `most_rows`.
@@ -58,7 +59,7 @@ pub fn record(
 ) -> Result<()> {
     let bytes = row_bytes(block.format, width);
     let params = Params {
-        groups: (width / GROUP) as u32,
+        groups: width.div_ceil(GROUP) as u32,
         row_words: (bytes / WORD) as u32,
         first_row: block.first_row as u32,
         block_rows: block.rows as u32,
@@ -67,12 +68,15 @@ pub fn record(
         alias1: aliases.ids[1],
         alias2: aliases.ids[2],
         read_as: aliases.read_as,
+        width: width as u32,
         pad0: 0,
         pad1: 0,
-        pad2: 0,
     };
-    let binds =
-        [block.data.bind("weight", block.rows * bytes)?, ids.bind("ids", most_rows)?, y.bind("y", most_rows * width)?];
+    let binds = [
+        block.data.bind("weight", block.rows * bytes)?,
+        ids.bind("ids", most_rows)?,
+        y.bind("y", most_rows * stride(width))?,
+    ];
     // All blocks together move each row once.
     let first = block.first_row == 0;
     let cost = Cost {
@@ -82,7 +86,9 @@ pub fn record(
     };
     let variant = Variant { wide: matches!(block.data, Words::Texture(_)), ..Variant::default() };
     let shader = variant.shader("gather_blocks", block.format)?;
-    plan.dispatch(shader, &[("WG", 64)], &params, &binds, [Extent::ROWS, 1.into(), 1.into()], cost)
+    let mut overrides = matvec_blocks::overrides(block.format, width);
+    overrides.push(("WG", 64));
+    plan.dispatch(shader, &overrides, &params, &binds, [Extent::ROWS, 1.into(), 1.into()], cost)
 }
 
 /// The same on the CPU in f64, the rows of the table as f32.
@@ -126,6 +132,22 @@ pub fn cases() -> Vec<Case> {
         .flat_map(|buffer| blocks().map(move |format| (format, buffer)))
         .map(|(format, buffer)| case(Size::Odd, format, 50, 768, 19, 7, buffer))
         .collect();
+    for (ints, place) in case::some_ints() {
+        let shape = format!("{place}{} 50 × {}, 7 rows", Format::Ints(ints), case::int_width(ints, 257));
+        all.push(Case::new("gather_blocks", Size::Odd, shape, move |gpu| {
+            let (rows, words, width) = (7, 50, case::int_width(ints, 257));
+            let as_texture = gpu.capabilities().software && place.is_empty();
+            let (table, values) = case::int_matrix(gpu, ints, 1, [words, width], 19, as_texture, Rounding::NONE)?;
+            let ids = picks(2, rows, words);
+            let on_gpu = gpu.array_of("ids", &ids)?;
+            let y = gpu.array("y", rows * stride(width))?;
+            let expected = move || reference(&values, width, &ids, 61.97, Aliases::NONE);
+            let outputs = vec![Output::rows(&y, width, 1e-6, expected)];
+            Ok(Prepared::new(rows, outputs, move |plan, variant| {
+                gather::record(plan, variant, &table, 61.97, Aliases::NONE, rows, &on_gpu, &y)
+            }))
+        }));
+    }
     all.extend([1, 512].map(|rows| case(Size::Real, Format::Q8_0, 4096, 3840, 4096, rows, false)));
     all
 }

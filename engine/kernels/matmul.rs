@@ -5,6 +5,7 @@
 //! `shaders/matmul_wide.wgsl`.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
+use super::fake_quant::Inputs;
 use super::{Format, Matrix, Variant, matmul_blocks, matvec, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -46,9 +47,11 @@ pub fn record(
 ) -> Result<()> {
     let rows = most_rows.next_multiple_of(TILE_ROWS);
     let (width, y_stride) = (stride(weight.width), stride(weight.rows));
+    let mut inputs = Inputs::new(x, weight.width, rows);
     for block in &weight.blocks {
         if !block.format.is_plain() {
-            matmul_blocks::record(plan, block, weight.width, most_rows, y_stride, x, y)?;
+            let x = inputs.rounded(plan, block.rounding.input)?;
+            matmul_blocks::record(plan, block, weight.width, most_rows, y_stride, &x, y)?;
             continue;
         }
         let shader = Variant { subgroup: false, ..variant }.shader("matmul", block.format)?;

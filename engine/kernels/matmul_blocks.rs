@@ -8,6 +8,7 @@ use super::matmul::TILE_ROWS;
 use super::{Block, Format, Variant, matmul, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::weights::Rounding;
 use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
 use bytemuck::{Pod, Zeroable};
 
@@ -27,10 +28,10 @@ pub struct Params {
     pub y_stride: u32,
     /// The first row of a window.
     pub first_row: u32,
-    /// Zero.
-    pub pad0: u32,
-    /// Zero.
-    pub pad1: u32,
+    /// Vectors of four in a row of `x`.
+    pub width4: u32,
+    /// The step that results are rounded to, or 0.
+    pub output_scale: f32,
 }
 
 /// Rows of a workgroup of the wide variant; a window holds as many times these as it has room for.
@@ -51,20 +52,20 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let is_texture = matches!(block.data, Words::Texture(_));
-    if is_texture && WIDE_ROWS * width > matvec_blocks::LONGEST_WINDOW {
+    if is_texture && WIDE_ROWS * stride(width) > matvec_blocks::LONGEST_WINDOW {
         return matvec_blocks::record_rows(plan, block, width, most_rows, y_stride, x, y);
     }
     let rows = most_rows.next_multiple_of(TILE_ROWS);
     let row_words = row_bytes(block.format, width) / WORD;
     let params = |first_row: usize| Params {
         outputs: block.rows as u32,
-        groups: (width / GROUP) as u32,
+        groups: width.div_ceil(GROUP) as u32,
         row_words: row_words as u32,
         first: block.first_row as u32,
         y_stride: y_stride as u32,
         first_row: first_row as u32,
-        pad0: 0,
-        pad1: 0,
+        width4: (stride(width) / 4) as u32,
+        output_scale: block.rounding.output,
     };
     let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
     let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
@@ -76,17 +77,25 @@ pub fn record(
     };
     let variant = Variant { wide: is_texture, ..Variant::default() };
     let shader = variant.shader("matmul_blocks", block.format)?;
+    let overrides = matvec_blocks::overrides(block.format, width);
     if is_texture {
-        let binds = [weight, x.bind_window("x", rows * width)?, y];
-        let window_rows = matvec_blocks::LONGEST_WINDOW / (WIDE_ROWS * width) * WIDE_ROWS;
+        let binds = [weight, x.bind_window("x", rows * stride(width))?, y];
+        let window_rows = matvec_blocks::LONGEST_WINDOW / (WIDE_ROWS * stride(width)) * WIDE_ROWS;
         let all: Vec<Params> = (0..rows).step_by(window_rows).map(params).collect();
         let down = Extent::Rows { times: 1, tile: WIDE_ROWS as u32 };
         let grid = [(block.rows.div_ceil(16) as u32).into(), down, 1.into()];
-        return plan.dispatch_windows(shader, &[], &all, window_rows, width * 4, &binds, grid, cost);
+        return plan.dispatch_windows(shader, &overrides, &all, window_rows, stride(width) * 4, &binds, grid, cost);
     }
-    let binds = [weight, x.bind("x", rows * width)?, y];
+    let binds = [weight, x.bind("x", rows * stride(width))?, y];
     let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
-    plan.dispatch(shader, &[], &params(0), &binds, [(block.rows.div_ceil(64) as u32).into(), down, 1.into()], cost)
+    plan.dispatch(
+        shader,
+        &overrides,
+        &params(0),
+        &binds,
+        [(block.rows.div_ceil(64) as u32).into(), down, 1.into()],
+        cost,
+    )
 }
 
 /// The same on the CPU in f64, the rows of the matrix as f32.
@@ -130,6 +139,24 @@ pub fn cases() -> Vec<Case> {
         .map(|(format, buffer)| case(Size::Odd, format, 33, 67, 768, 40, buffer))
         .collect();
     all.push(case(Size::Odd, Format::Q4K, 3, 67, 2304, 67, false));
+    let real = case::some_ints().filter(|(_, place)| place.is_empty());
+    let real = real.map(|(ints, place)| (Size::Real, ints, place, [32usize, 1024, 2048], 1024));
+    let odd = |(ints, place)| (Size::Odd, ints, place, [33, 67, case::int_width(ints, 257)], 40);
+    for (size, ints, place, [rows, outputs, width], block_rows) in case::some_ints().map(odd).chain(real) {
+        let shape =
+            format!("{place}{} {} {outputs} × {width}, {rows} rows", Format::Ints(ints), ints.shared.unwrap_or(width));
+        all.push(Case::new("matmul_blocks", size, shape, move |gpu| {
+            let as_texture = gpu.capabilities().software && place.is_empty();
+            let none = Rounding::NONE;
+            let (weight, weights) = case::int_matrix(gpu, ints, 1, [outputs, width], block_rows, as_texture, none)?;
+            let values = noise(2, rows * width);
+            let capacity = rows.next_multiple_of(TILE_ROWS);
+            let (x, y) = (gpu.rows("x", capacity * stride(width))?, gpu.array("y", capacity * stride(outputs))?);
+            gpu.write(&x, 0, &case::spread(&values, width));
+            let results = vec![Output::rows(&y, outputs, 4e-6, move || reference(&weights, width, &values))];
+            Ok(Prepared::new(rows, results, move |plan, variant| matmul::record(plan, variant, &weight, rows, &x, &y)))
+        }));
+    }
     let real = [Format::Q8_0, Format::Q4_0, Format::Q4K, Format::Q5K, Format::Q6K];
     all.extend(real.map(|format| case(Size::Real, format, 32, 1024, 2048, 1024, false)));
     all

@@ -4,6 +4,7 @@
 //! `shaders/matvec_wide.wgsl`.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
+use super::fake_quant::Inputs;
 use super::{Format, Matrix, Variant, gate, matvec_blocks, row_bytes, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
@@ -44,9 +45,11 @@ pub fn record(
         (_, true) => (4, &[("WG", 64)]),
         _ => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
     };
+    let mut inputs = Inputs::new(x, weight.width, 1);
     for block in &weight.blocks {
         if !block.format.is_plain() {
-            matvec_blocks::record(plan, block, weight.width, x, y)?;
+            let x = inputs.rounded(plan, block.rounding.input)?;
+            matvec_blocks::record(plan, block, weight.width, &x, y)?;
             continue;
         }
         let shader = variant.shader("matvec", block.format)?;
@@ -84,7 +87,10 @@ pub fn record_gated(
     y: &Array<f32>,
 ) -> Result<()> {
     match &weight.blocks[..] {
-        [block] if !block.format.is_plain() => matvec_blocks::record_gated(plan, block, weight.width, x, y),
+        [block] if !block.format.is_plain() => {
+            let x = Inputs::new(x, weight.width, 1).rounded(plan, block.rounding.input)?;
+            matvec_blocks::record_gated(plan, block, weight.width, &x, y)
+        }
         _ => {
             record(plan, variant, weight, x, gate_up)?;
             gate::record_joint(plan, weight.rows / 2, 1, gate_up, y)

@@ -9,6 +9,7 @@ use super::{Block, Format, Variant, gate, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
 use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
+use crate::weights::{Rounding, ScaleType};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -23,6 +24,29 @@ pub struct Params {
     pub row_words: u32,
     /// Place of the block's first row in `y`.
     pub first: u32,
+    /// Vectors of four in `x`.
+    pub width4: u32,
+    /// The step that results are rounded to, or 0.
+    pub output_scale: f32,
+    /// Zero.
+    pub pad0: u32,
+    /// Zero.
+    pub pad1: u32,
+}
+
+/// What specialises a shader for a format and rows of `width` weights.
+pub(super) fn overrides(format: Format, width: usize) -> Vec<(&'static str, u32)> {
+    let mut all = Vec::new();
+    if let Format::Ints(ints) = format {
+        all.push(("SCALE_BYTES", ints.scales.bytes() as u32));
+        all.push(("SCALE_BF16", (ints.scales == ScaleType::Bf16).into()));
+        all.push(("SCALE_SHIFT", ints.shared.map_or(31, |shared| (shared / GROUP).ilog2())));
+        all.push(("ZERO_POINTS", ints.zero_points.into()));
+    }
+    if !width.is_multiple_of(GROUP) {
+        all.push(("RAGGED", 1));
+    }
+    all
 }
 
 /// Values of the longest `x` that fits a window.
@@ -78,13 +102,16 @@ fn dispatch(
     y: &Array<f32>,
 ) -> Result<()> {
     let results = if gated { block.rows / 2 } else { block.rows };
-    let gated_override = [("GATED", u32::from(gated))];
     let row_words = row_bytes(block.format, width) / WORD;
     let params = |row: usize| Params {
         rows: block.rows as u32,
-        groups: (width / GROUP) as u32,
+        groups: width.div_ceil(GROUP) as u32,
         row_words: row_words as u32,
         first: (row * y_stride + block.first_row) as u32,
+        width4: (stride(width) / 4) as u32,
+        output_scale: block.rounding.output,
+        pad0: 0,
+        pad1: 0,
     };
     let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
     let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
@@ -94,19 +121,21 @@ fn dispatch(
         row_bytes: (width + results) as u64 * 4,
         row_flops: 2 * (block.rows * width) as u64,
     };
+    let mut overrides = overrides(block.format, width);
+    overrides.push(("GATED", gated.into()));
     if let Words::Texture(_) = block.data {
         let shader = Variant { wide: true, ..Variant::default() }.shader("matvec_blocks", block.format)?;
-        let binds = [weight, x.bind_window("x", most_rows * width)?, y];
+        let binds = [weight, x.bind_window("x", most_rows * stride(width))?, y];
         let all: Vec<Params> = (0..most_rows).map(params).collect();
         let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
-        return plan.dispatch_windows(shader, &gated_override, &all, 1, width * 4, &binds, grid, cost);
+        return plan.dispatch_windows(shader, &overrides, &all, 1, stride(width) * 4, &binds, grid, cost);
     }
     let shader = Variant::default().shader("matvec_blocks", block.format)?;
-    let binds = [weight, x.bind("x", width)?, y];
+    let binds = [weight, x.bind("x", stride(width))?, y];
+    overrides.extend([("WG", 64), ("LANES", 16)]);
     let groups = results.div_ceil(4);
     let across = groups.min(32_768);
     let grid: [Extent; 3] = [(across as u32).into(), (groups.div_ceil(across) as u32).into(), 1.into()];
-    let overrides = [("WG", 64), ("LANES", 16), gated_override[0]];
     plan.dispatch(shader, &overrides, &params(0), &binds, grid, cost)
 }
 
@@ -163,6 +192,22 @@ pub fn cases() -> Vec<Case> {
         .flat_map(|buffer| blocks().map(move |format| (format, buffer)))
         .map(|(format, buffer)| case(Size::Odd, format, 103, 768, 40, buffer))
         .collect();
+    let real = case::some_ints().filter(|(_, place)| place.is_empty());
+    let ints = case::some_ints().map(|(ints, place)| (Size::Odd, ints, place, 103, case::int_width(ints, 257), 40));
+    for (size, ints, place, outputs, width, block_rows) in
+        ints.chain(real.map(|(ints, place)| (Size::Real, ints, place, 4096, 3840, 4096)))
+    {
+        let shape = format!("{place}{} {} {outputs} × {width}", Format::Ints(ints), ints.shared.unwrap_or(width));
+        all.push(Case::new("matvec_blocks", size, shape, move |gpu| {
+            let as_texture = gpu.capabilities().software && place.is_empty();
+            let none = Rounding::NONE;
+            let (weight, values) = case::int_matrix(gpu, ints, 1, [outputs, width], block_rows, as_texture, none)?;
+            let x_values = noise(2, width);
+            let (x, y) = (case::upload(gpu, "x", &x_values, width)?, gpu.array("y", outputs)?);
+            let results = vec![Output::rows(&y, outputs, 4e-6, move || reference(&values, &x_values))];
+            Ok(Prepared::new(1, results, move |plan, variant| matvec::record(plan, variant, &weight, &x, &y)))
+        }));
+    }
     all.extend([false, true].map(|buffer| gated(Format::Q4K, 51, 768, buffer)));
     all.extend(blocks().map(|format| case(Size::Real, format, 4096, 3840, 4096, false)));
     all

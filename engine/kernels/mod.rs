@@ -9,6 +9,7 @@ pub mod clamp;
 pub mod clip_add_norm;
 pub mod clip_norm;
 pub mod clip_silu;
+pub mod fake_quant;
 pub mod gate;
 pub mod gather;
 pub mod gather_blocks;
@@ -153,6 +154,7 @@ pub fn cases() -> Vec<Case> {
         clip_add_norm::cases(),
         clip_norm::cases(),
         clip_silu::cases(),
+        fake_quant::cases(),
         gate::cases(),
         gather::cases(),
         gather_blocks::cases(),

@@ -89,7 +89,7 @@ fn names(checkpoint: &Checkpoint) -> Names {
 /// Whether there is a head that is not the embedding: it is used then, whatever the config says, as in the reference.
 fn has_own_head(checkpoint: &Checkpoint, names: Names) -> bool {
     match (checkpoint.tensor(names.lm_head()), checkpoint.tensor(&names.embed_tokens())) {
-        (Some(head), Some(embedding)) => (head.dtype, head.data) != (embedding.dtype, embedding.data),
+        (Some(head), Some(embedding)) => !head.is_copy_of(&embedding),
         _ => false,
     }
 }

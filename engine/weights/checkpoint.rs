@@ -4,6 +4,7 @@
 use super::fields::Fields;
 use super::gguf::GgufFile;
 use super::json::{json_object, parse_json, read_limited};
+use super::packed::Packed;
 use super::safetensors::{Entry, SafetensorsFile, damaged, shorten};
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
@@ -49,10 +50,28 @@ pub struct Checkpoint {
 
 #[derive(Debug)]
 enum Weights {
-    /// In safetensors files; name of a tensor to its file and its place there.
-    Safetensors(Vec<SafetensorsFile>, HashMap<String, (usize, usize)>),
+    /// In safetensors files; some matrices may lie packed.
+    Safetensors(Shards, Option<Box<Packed>>),
     /// In a GGUF file.
     Gguf(Box<GgufFile>),
+}
+
+/// The safetensors files of a folder.
+#[derive(Debug)]
+pub(super) struct Shards {
+    pub(super) folder: PathBuf,
+    pub(super) files: Vec<SafetensorsFile>,
+    /// Name of a tensor to its file and its place there.
+    places: HashMap<String, (usize, usize)>,
+}
+
+impl Shards {
+    /// The tensor of that name as it is stored.
+    pub(super) fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        let (file, place) = *self.places.get(name)?;
+        let file = self.files.get(file)?;
+        Some(file.tensor(file.entries().get(place)?))
+    }
 }
 
 impl Checkpoint {
@@ -83,7 +102,9 @@ impl Checkpoint {
         } else {
             return Err(Error::MissingFile { folder, file: SINGLE });
         };
-        Ok(Checkpoint { folder, config, weights: Weights::Safetensors(files, places), projector: None })
+        let shards = Shards { folder: folder.clone(), files, places };
+        let packed = Packed::read(&config, &shards)?.map(Box::new);
+        Ok(Checkpoint { folder, config, weights: Weights::Safetensors(shards, packed), projector: None })
     }
 
     fn of_gguf(path: &Path) -> Result<Checkpoint> {
@@ -128,31 +149,34 @@ impl Checkpoint {
         if self.gguf().is_none() && path.exists() { Fields::open(&path).map(Some) } else { Ok(None) }
     }
 
-    /// The tensor of that name.
+    /// The tensor of that name; a matrix that lies packed in several is one.
     pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
         match &self.weights {
             Weights::Gguf(file) => file.tensor(name).or_else(|| self.projector.as_ref()?.tensor(name)),
-            Weights::Safetensors(files, places) => {
-                let (file, place) = *places.get(name)?;
-                let file = files.get(file)?;
-                Some(file.tensor(file.entries().get(place)?))
-            }
+            Weights::Safetensors(shards, Some(packed)) => packed.tensor(name, shards),
+            Weights::Safetensors(shards, None) => shards.tensor(name),
         }
     }
 
-    /// All tensors, file by file in the order of their data.
+    /// All tensors, file by file in the order of their data; a matrix that lies packed is one, in the place of its codes.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
-        let files: &[SafetensorsFile] = match &self.weights {
-            Weights::Safetensors(files, _) => files,
-            Weights::Gguf(_) => &[],
+        let (shards, packed) = match &self.weights {
+            Weights::Safetensors(shards, packed) => (Some(shards), packed.as_ref()),
+            Weights::Gguf(_) => (None, None),
         };
-        let ggufs = self.gguf().into_iter().chain(self.projector());
-        files.iter().flat_map(SafetensorsFile::tensors).chain(ggufs.flat_map(GgufFile::tensors))
+        let stored = shards.into_iter().flat_map(move |shards| {
+            let seen = move |tensor| match packed {
+                Some(packed) => packed.seen(tensor, shards),
+                None => Some(tensor),
+            };
+            shards.files.iter().flat_map(SafetensorsFile::tensors).filter_map(seen)
+        });
+        stored.chain(self.gguf().into_iter().chain(self.projector()).flat_map(GgufFile::tensors))
     }
 
     /// Bytes of all tensors.
     pub fn total_bytes(&self) -> u64 {
-        self.tensors().map(|tensor| tensor.data.len() as u64).sum()
+        self.tensors().map(|tensor| tensor.bytes()).sum()
     }
 
     /// Compares the tensors with what the config asks for, before anything is uploaded. Tensors for which `ignored` is
@@ -167,7 +191,12 @@ impl Checkpoint {
                 missing.push(name.clone());
                 continue;
             };
-            if tensor.shape != shape {
+            let packed = match &self.weights {
+                Weights::Safetensors(_, packed) => packed.as_ref(),
+                Weights::Gguf(_) => None,
+            };
+            let told = || packed.is_some_and(|packed| packed.tell(name, shape));
+            if tensor.shape != shape && !told() {
                 shapes.push(format!("{name} has {:?}, expected {shape:?}", tensor.shape));
             }
             if tensor.format().is_none() {

@@ -1,6 +1,7 @@
 //! Number formats of weights: how many values share a block and how many bytes the block has.
 //!
-//! The block formats are those of GGUF files, bit for bit as `ggml` defines them (`ggml-common.h`).
+//! The block formats are those of GGUF files, bit for bit as `ggml` defines them (`ggml-common.h`). [`Ints`] are those of
+//! quantised safetensors folders, whose scales lie in tensors of their own.
 
 /// A number format of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +23,64 @@ pub enum Format {
     Iq4Nl,
     Iq4Xs,
     Mxfp4,
+    Ints(Ints),
+}
+
+/// Integers with scales beside them, as quantised safetensors folders hold them: `(q − zero point) · scale`.
+///
+/// On the GPU the codes keep their bits and the scales their 16 or 32 bits; what differs between folders (how many weights
+/// share a scale, how it is written, zero points) specialises one shader a number of bits. Formats of blocks, with a scale
+/// in each, would need half as much again for two-bit weights with one scale a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ints {
+    /// Of a weight: 2, 4 or 8.
+    pub bits: u32,
+    /// Consecutive weights of a row that share a scale, 32 times a power of two; `None` if the whole row does.
+    pub shared: Option<usize>,
+    /// How scales are written.
+    pub scales: ScaleType,
+    /// Each scale has a zero point, an integer within the range of the weights.
+    pub zero_points: bool,
+}
+
+/// How scales are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // The names of the formats.
+pub enum ScaleType {
+    F32,
+    Bf16,
+    F16,
+}
+
+impl ScaleType {
+    /// Bytes of a scale.
+    pub fn bytes(self) -> usize {
+        if self == ScaleType::F32 { 4 } else { 2 }
+    }
+
+    /// The value of little-endian bytes.
+    pub fn read(self, bytes: &[u8]) -> f32 {
+        match self {
+            ScaleType::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+            ScaleType::Bf16 => half::bf16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+            ScaleType::F16 => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+        }
+    }
+}
+
+impl Ints {
+    /// Scales of a row of `width` weights.
+    pub fn scales_of(self, width: usize) -> usize {
+        self.shared.map_or(1, |shared| width.div_ceil(shared))
+    }
+
+    fn name(self) -> &'static str {
+        match self.bits {
+            2 => "int2",
+            4 => "int4",
+            _ => "int8",
+        }
+    }
 }
 
 /// Each format with its name, its number in GGUF files, values of a block and bytes of a block.
@@ -48,7 +107,7 @@ impl Format {
     /// Those whose values stand by themselves.
     pub const PLAIN: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
 
-    /// All of them.
+    /// All of GGUF files.
     pub fn all() -> impl Iterator<Item = Format> {
         FORMATS.into_iter().map(|row| row.0)
     }
@@ -58,7 +117,7 @@ impl Format {
         self.row().1
     }
 
-    /// Its number in GGUF files.
+    /// Its number in GGUF files; `u32::MAX` for integers, which those do not hold.
     pub fn ggml_type(self) -> u32 {
         self.row().2
     }
@@ -68,12 +127,12 @@ impl Format {
         FORMATS.into_iter().find(|row| row.2 == number).map(|row| row.0)
     }
 
-    /// Values of a block: 1, 32 or 256.
+    /// Values of a block: 1, 32 or 256. Integers come in groups of 32 codes.
     pub fn block_len(self) -> usize {
         self.row().3
     }
 
-    /// Bytes of a block.
+    /// Bytes of a block; of integers those of the codes.
     pub fn block_bytes(self) -> usize {
         self.row().4
     }
@@ -84,8 +143,10 @@ impl Format {
     }
 
     fn row(self) -> (Format, &'static str, u32, usize, usize) {
-        // The table is in the order of the enum, as the tests below hold it to.
-        FORMATS[self as usize]
+        if let Format::Ints(ints) = self {
+            return (self, ints.name(), u32::MAX, 32, 4 * ints.bits as usize);
+        }
+        FORMATS.into_iter().find(|row| row.0 == self).unwrap_or(FORMATS[0])
     }
 }
 
@@ -100,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_enum() {
-        for (place, format) in Format::all().enumerate() {
-            assert_eq!(format as usize, place);
+    fn every_format_finds_its_row() {
+        for format in Format::all() {
+            assert_eq!(format.row().0, format);
             assert_eq!(Format::from_ggml_type(format.ggml_type()), Some(format));
         }
     }

@@ -5,8 +5,12 @@
 //! A group is 32 consecutive weights of a row. The low bits of its codes are 32 bytes, 16 bytes (weight `i` below 16 in
 //! the low half of byte `i`, weight `16 + i` in the high half) or 8 bytes (two bits: weight `4 c + i` in bits
 //! `2 (c % 4)` of byte `4 (c / 4) + i`); higher bits are 4 bytes (weight `i` in bit `i`) or 8 (as the two bits above).
+//!
+//! Rows of [`Ints`] have a plane of codes, one of scales as they are stored, and one of zero points, a byte each. Their
+//! width need not be a multiple of 32: what fills the last group is multiplied with zeros.
 
-use super::Format;
+use super::quants::IntRows;
+use super::{Format, Ints};
 use crate::error::{Error, Result};
 
 /// Weights of a group.
@@ -39,7 +43,7 @@ fn planes(format: Format) -> &'static [Plane] {
     const PAIRS: Plane = plane(8, 1);
     const NIBBLES: Plane = plane(16, 1);
     match format {
-        Format::F32 | Format::F16 | Format::Bf16 => &[],
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Ints(_) => &[],
         Format::Q8_0 => &const { [plane(32, 1), HALF] },
         Format::Q4_0 | Format::Iq4Nl => &const { [NIBBLES, HALF] },
         Format::Q4_1 => &const { [NIBBLES, plane(4, 1)] },
@@ -58,7 +62,18 @@ fn planes(format: Format) -> &'static [Plane] {
 
 /// Bytes of a row of `width` weights on the GPU, a multiple of [`WORD`].
 pub fn row_bytes(format: Format, width: usize) -> usize {
+    if let Format::Ints(ints) = format {
+        return int_planes(ints, width).into_iter().sum();
+    }
     planes(format).iter().map(|plane| plane.row_bytes(width / GROUP)).sum()
+}
+
+/// Bytes of the planes of a row of integers: codes, scales, zero points.
+fn int_planes(ints: Ints, width: usize) -> [usize; 3] {
+    let scales = ints.scales_of(width);
+    let zero_points = if ints.zero_points { scales } else { 0 };
+    [width.div_ceil(GROUP) * 4 * ints.bits as usize, scales * ints.scales.bytes(), zero_points]
+        .map(|bytes| bytes.next_multiple_of(WORD))
 }
 
 /// Lays the blocks of one row, `width` weights as the file holds them, into `out`, which has [`row_bytes`] bytes.
@@ -67,7 +82,8 @@ pub fn row_bytes(format: Format, width: usize) -> usize {
 /// [`Error::Length`] if `row` or `out` has another length or `width` is no multiple of the block.
 pub fn lay_row(format: Format, width: usize, row: &[u8], out: &mut [u8]) -> Result<()> {
     let expected = width / format.block_len() * format.block_bytes();
-    if !width.is_multiple_of(format.block_len()) || row.len() != expected {
+    let is_blocks = !matches!(format, Format::Ints(_));
+    if !is_blocks || !width.is_multiple_of(format.block_len()) || row.len() != expected {
         return Err(Error::Length {
             name: format!("a row of {width} weights in {format}"),
             expected,
@@ -104,18 +120,86 @@ pub const WOVEN: usize = 8;
 pub fn lay_rows(format: Format, width: usize, rows: &[u8], woven: bool, out: &mut Vec<u8>) -> Result<()> {
     let (from, to) = (width / format.block_len() * format.block_bytes(), row_bytes(format, width));
     let count = rows.len() / from.max(1);
+    weave(count, to, woven, out, |index, laid| lay_row(format, width, &rows[index * from..][..from], laid))
+}
+
+/// As [`lay_rows`] for rows of integers.
+///
+/// # Errors
+/// [`Error::Length`] if the codes, scales or zero points are not those of `count` rows of `width` weights.
+pub fn lay_int_rows(
+    ints: Ints,
+    width: usize,
+    count: usize,
+    rows: &IntRows<'_>,
+    woven: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    rows.check(ints, width, count)?;
+    let planes = int_planes(ints, width);
+    weave(count, planes.iter().sum(), woven, out, |index, laid| {
+        let (codes, others) = laid.split_at_mut(planes[0]);
+        let row = rows.codes_of(index);
+        match ints.bits {
+            2 => lay_pairs(row, codes),
+            4 => lay_nibbles(row, codes),
+            // As signed numbers.
+            _ => {
+                let flip = if rows.signed { 0 } else { 128 };
+                codes.iter_mut().zip(&row[..width]).for_each(|(to, code)| *to = code ^ flip);
+            }
+        }
+        let (scales, zero_points) = others.split_at_mut(planes[1]);
+        let (own_scales, own_zero_points) = rows.scales_of(ints, width, index);
+        scales[..own_scales.len()].copy_from_slice(own_scales);
+        for (to, zero_point) in zero_points.iter_mut().zip(own_zero_points) {
+            *to = *zero_point as u8;
+        }
+        Ok(())
+    })
+}
+
+/// Codes of two bits, the lowest first, to groups whose weight `4 c + i` lies in bits `2 (c % 4)` of byte `4 (c / 4) + i`.
+fn lay_pairs(row: &[u8], out: &mut [u8]) {
+    for (group, out) in row.chunks(8).zip(out.chunks_exact_mut(8)) {
+        for (c, byte) in group.iter().enumerate() {
+            let (place, shift) = (c / 4 * 4, 2 * (c % 4));
+            for i in 0..4 {
+                out[place + i] |= (byte >> (2 * i) & 3) << shift;
+            }
+        }
+    }
+}
+
+/// Codes of four bits, the low one first, to groups of low halves for the first 16 and high ones for the last.
+fn lay_nibbles(row: &[u8], out: &mut [u8]) {
+    for (group, out) in row.chunks(16).zip(out.chunks_exact_mut(16)) {
+        for (pair, byte) in group.iter().enumerate() {
+            let (place, shift) = (2 * pair % 16, pair / 8 * 4);
+            out[place] |= (byte & 15) << shift;
+            out[place + 1] |= (byte >> 4) << shift;
+        }
+    }
+}
+
+/// `count` rows of `to` bytes that `lay` writes, one after another or in bundles.
+fn weave(
+    count: usize,
+    to: usize,
+    woven: bool,
+    out: &mut Vec<u8>,
+    mut lay: impl FnMut(usize, &mut [u8]) -> Result<()>,
+) -> Result<()> {
     out.clear();
     if !woven {
         out.resize(count * to, 0);
-        return rows
-            .chunks_exact(from)
-            .zip(out.chunks_exact_mut(to))
-            .try_for_each(|(row, out)| lay_row(format, width, row, out));
+        return out.chunks_exact_mut(to).enumerate().try_for_each(|(index, row)| lay(index, row));
     }
     out.resize(count.next_multiple_of(WOVEN) * to, 0);
     let mut laid = vec![0; to];
-    for (index, row) in rows.chunks_exact(from).enumerate() {
-        lay_row(format, width, row, &mut laid)?;
+    for index in 0..count {
+        laid.fill(0);
+        lay(index, &mut laid)?;
         let bundle = &mut out[index / WOVEN * WOVEN * to..][..WOVEN * to];
         for (word, place) in laid.chunks_exact(WORD).zip(bundle.chunks_exact_mut(WOVEN * WORD)) {
             place[index % WOVEN * WORD..][..WORD].copy_from_slice(word);
@@ -128,7 +212,7 @@ pub fn lay_rows(format: Format, width: usize, rows: &[u8], woven: bool, out: &mu
 fn lay_block(format: Format, block: &[u8], index: usize, [first, second, third, fourth]: [usize; 4], out: &mut [u8]) {
     let mut put = |place: usize, bytes: &[u8]| out[place..place + bytes.len()].copy_from_slice(bytes);
     match format {
-        Format::F32 | Format::F16 | Format::Bf16 => {}
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Ints(_) => {}
         Format::Q8_0 => {
             put(first + 32 * index, &block[2..]);
             put(second + 2 * index, &block[..2]);

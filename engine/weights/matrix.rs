@@ -24,7 +24,7 @@ pub struct Matrix {
 /// Consecutive rows of a [`Matrix`].
 ///
 /// Rows of a plain format are [`stride`]`(width)` values apart: four values are one `vec4<f32>` or, of 16 bits each, one
-/// `vec2<u32>` with the first value in the low half. Rows of a block format lie as [`layout`](super::layout) says.
+/// `vec2<u32>` with the first value in the low half. Rows of other formats lie as [`layout`](super::layout) says.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// The first row.
@@ -35,6 +35,23 @@ pub struct Block {
     pub format: Format,
     /// The packed values.
     pub data: Words,
+    /// How what they are multiplied with, and the products, are rounded.
+    pub rounding: Rounding,
+}
+
+/// Static ranges of activations: steps that inputs and outputs of a projection are rounded to, within 8 bits of them;
+/// 0 where they stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rounding {
+    /// `input_activation_scale`.
+    pub input: f32,
+    /// `output_activation_scale`.
+    pub output: f32,
+}
+
+impl Rounding {
+    /// Nothing is rounded.
+    pub const NONE: Rounding = Rounding { input: 0.0, output: 0.0 };
 }
 
 impl Matrix {

@@ -91,6 +91,7 @@ impl SafetensorsFile {
             file: &self.path,
             map: &self.map,
             start: entry.range.start,
+            beside: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A tensor as it lies in a mapped file: its format, its values as f32, the search for values that are not finite, and the
 //! way to give its memory back.
 
-use super::Format;
-use super::quants;
+use super::quants::{self, IntRows};
+use super::{Format, Ints, Rounding, ScaleType};
 use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
 use memmap2::Mmap;
@@ -36,7 +36,7 @@ pub enum Dtype {
     F64,
     I64,
     U64,
-    /// A block format of GGUF files.
+    /// A block format of GGUF files, or integers with scales beside them.
     Block(Format),
 }
 
@@ -95,6 +95,16 @@ impl Dtype {
         DTYPES.into_iter().find(|row| row.0 == self).unwrap_or(DTYPES[0])
     }
 
+    /// How scales of this format are written, if they can be.
+    pub(super) fn scales(self) -> Option<ScaleType> {
+        match self {
+            Dtype::F32 => Some(ScaleType::F32),
+            Dtype::Bf16 => Some(ScaleType::Bf16),
+            Dtype::F16 => Some(ScaleType::F16),
+            _ => None,
+        }
+    }
+
     pub(super) fn from_name(name: &str) -> Option<Dtype> {
         DTYPES.into_iter().find(|row| row.1 == name).map(|row| row.0)
     }
@@ -122,6 +132,23 @@ pub struct Tensor<'a> {
     pub(super) map: &'a Mmap,
     /// Where the data begins in the file.
     pub(super) start: usize,
+    /// What belongs to codes of integers.
+    pub(super) beside: Option<Beside<'a>>,
+}
+
+/// What belongs to codes of integers: their scales and what else is stored in tensors of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    /// The tensor of the scales, for errors.
+    pub(super) scales_name: &'a str,
+    /// The scales, row by row.
+    pub(super) scales: &'a [u8],
+    /// Zero points as stored, packed down the columns and offset by half their range; empty if there are none.
+    pub(super) zero_points: &'a [u8],
+    /// Codes of 8 bits are signed.
+    pub(super) signed: bool,
+    /// How activations are rounded.
+    pub(super) rounding: Rounding,
 }
 
 impl std::fmt::Debug for Tensor<'_> {
@@ -137,6 +164,27 @@ impl Tensor<'_> {
     /// The format of its weights, if they can be weights.
     pub fn format(&self) -> Option<Format> {
         self.dtype.format()
+    }
+
+    /// How the inputs and outputs of this projection are rounded.
+    pub fn rounding(&self) -> Rounding {
+        self.beside.map_or(Rounding::NONE, |beside| beside.rounding)
+    }
+
+    /// Bytes in the file, scales and zero points included.
+    pub fn bytes(&self) -> u64 {
+        let beside = self.beside.map_or(0, |beside| beside.scales.len() + beside.zero_points.len());
+        (self.data.len() + beside) as u64
+    }
+
+    /// Whether the other one is stored as the same bytes.
+    pub fn is_copy_of(&self, other: &Tensor<'_>) -> bool {
+        let scales = match (&self.beside, &other.beside) {
+            (None, None) => true,
+            (Some(own), Some(others)) => own.scales == others.scales && own.zero_points == others.zero_points,
+            _ => false,
+        };
+        scales && (self.dtype, self.data) == (other.dtype, other.data)
     }
 
     /// Values in all.
@@ -171,6 +219,11 @@ impl Tensor<'_> {
                     }
                     halves.convert_to_f32_slice(out);
                 }
+            }
+            Dtype::Block(Format::Ints(ints)) => {
+                values.resize(self.len(), 0.0);
+                let (count, width) = (self.rows(), self.len() / self.rows().max(1));
+                self.int_rows(ints, 0, count, |rows| quants::dequantize_ints(ints, width, count, rows, &mut values))?;
             }
             Dtype::Block(format) => {
                 values.resize(self.len(), 0.0);
@@ -207,9 +260,67 @@ impl Tensor<'_> {
             }
             Dtype::F16 => self.find_not_finite::<2>(start, data, |two| u16::from_le_bytes(two) & 0x7c00, 0x7c00),
             Dtype::Bf16 => self.find_not_finite::<2>(start, data, |two| u16::from_le_bytes(two) & 0x7f80, 0x7f80),
+            Dtype::Block(Format::Ints(ints)) => self.check_int_scales(ints, start, data.len()),
             Dtype::Block(format) => self.check_scales(format, start, data),
             _ => Ok(()),
         }
+    }
+
+    /// The rows of a matrix.
+    fn rows(&self) -> usize {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// Hands `count` rows of integers from `first` on to `use_rows`.
+    pub(super) fn int_rows<R>(
+        &self,
+        ints: Ints,
+        first: usize,
+        count: usize,
+        use_rows: impl FnOnce(&IntRows<'_>) -> R,
+    ) -> R {
+        let width = self.len() / self.rows().max(1);
+        let row_bytes = self.data.len() / self.rows().max(1);
+        let (scales, zero_points, signed) =
+            self.beside.map_or((&[][..], &[][..], false), |beside| (beside.scales, beside.zero_points, beside.signed));
+        let (of_row, bits) = (ints.scales_of(width), ints.bits as usize);
+        // Zero point `s` of row `r` lies in word `[r * bits / 32][s]`: as many rows as fit share a word.
+        let zero_point = |at: usize| {
+            let (row, scale) = (first + at / of_row, at % of_row);
+            let word = (row * bits / 32 * of_row + scale) * 4;
+            let bit = row * bits % 32;
+            let code = zero_points.get(word + bit / 8).map_or(0, |byte| byte >> (bit % 8));
+            ((u32::from(code) & ((1 << bits) - 1)) as i32 - (1 << (bits - 1))) as i8
+        };
+        let zero_points: Vec<i8> =
+            if ints.zero_points { (0..count * of_row).map(zero_point).collect() } else { Vec::new() };
+        let bytes = of_row * ints.scales.bytes();
+        use_rows(&IntRows {
+            codes: self.data.get(first * row_bytes..(first + count) * row_bytes).unwrap_or_default(),
+            row_bytes,
+            signed,
+            scales: scales.get(first * bytes..(first + count) * bytes).unwrap_or_default(),
+            zero_points: &zero_points,
+        })
+    }
+
+    /// Fails at the first scale that is not finite of the rows whose codes are these bytes.
+    fn check_int_scales(&self, ints: Ints, start: usize, len: usize) -> Result<()> {
+        let row_bytes = (self.data.len() / self.rows().max(1)).max(1);
+        let (first, count) = (start / row_bytes, len.div_ceil(row_bytes));
+        let bytes = ints.scales.bytes();
+        let before = first * ints.scales_of(self.len() / self.rows().max(1));
+        self.int_rows(ints, first, count, |rows| {
+            let mut scales = rows.scales.chunks_exact(bytes).map(|scale| ints.scales.read(scale));
+            let Some(at) = scales.position(|scale| !scale.is_finite()) else { return Ok(()) };
+            let value = ints.scales.read(&rows.scales[at * bytes..]);
+            Err(Error::NotFinite {
+                path: self.file.into(),
+                tensor: self.beside.map_or(self.name, |beside| beside.scales_name).into(),
+                index: before + at,
+                found: if value.is_nan() { "NaN" } else { "infinity" },
+            })
+        })
     }
 
     /// Fails at the first block whose half floats are not all finite, or whose exponent lets values overflow.

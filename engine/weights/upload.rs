@@ -1,7 +1,7 @@
 //! Weights from the mapped file to the GPU in blocks, without a second copy in memory.
 
-use super::layout::{WORD, WOVEN, lay_rows};
-use super::{Block, Checkpoint, Dtype, Format, Matrix, Tensor, row_bytes};
+use super::layout::{GROUP, WORD, WOVEN, lay_int_rows, lay_rows};
+use super::{Block, Checkpoint, Dtype, Format, Matrix, Rounding, Tensor, row_bytes, stride};
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Gpu, Words};
 use std::cell::Cell;
@@ -54,7 +54,7 @@ impl<'a> Upload<'a> {
     pub fn values(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = self.tensor(name)?;
         tensor.check_finite()?;
-        self.count(tensor.data.len() as u64)?;
+        self.count(tensor.bytes())?;
         tensor.to_f32()
     }
 
@@ -64,7 +64,7 @@ impl<'a> Upload<'a> {
     /// [`Error::Tensors`] if it is not there, [`Error::NotFinite`] if it is no number.
     pub fn bound(&self, name: &str) -> Result<Option<f32>> {
         let tensor = self.tensor(name)?;
-        self.count(tensor.data.len() as u64)?;
+        self.count(tensor.bytes())?;
         match tensor.to_f32()?.first().copied() {
             Some(value) if value.is_nan() => tensor.check_finite().map(|()| None),
             value => Ok(value.filter(|value| value.is_finite())),
@@ -89,14 +89,17 @@ impl<'a> Upload<'a> {
         let bundled = tensors.iter().all(|tensor| tensor.shape[0].is_multiple_of(WOVEN));
         let plain = formats.iter().all(|format| format.is_plain());
         let equal = formats.iter().all(|format| *format == formats[0]);
-        if plain || equal && bundled {
+        let rounding = tensors[0].rounding();
+        let alike = tensors.iter().all(|tensor| tensor.rounding() == rounding);
+        if plain || equal && bundled && alike {
             let format = if equal { formats[0] } else { Format::F32 };
-            matrix.blocks = self.blocks(names[0], 0, rows, width, format)?;
+            matrix.blocks = self.blocks(names[0], 0, rows, width, format, rounding)?;
         } else {
             // Each as it is: a block format is never widened.
             let mut first = 0;
             for (tensor, format) in tensors.iter().zip(&formats) {
-                matrix.blocks.extend(self.blocks(tensor.name, first, tensor.shape[0], width, *format)?);
+                let own = self.blocks(tensor.name, first, tensor.shape[0], width, *format, tensor.rounding())?;
+                matrix.blocks.extend(own);
                 first += tensor.shape[0];
             }
         }
@@ -114,7 +117,7 @@ impl<'a> Upload<'a> {
     /// [`Error::OutOfMemory`].
     pub fn matrix_of(&self, name: &str, width: usize, values: &[f32]) -> Result<Matrix> {
         let rows = values.len() / width.max(1);
-        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0, rows, width, Format::F32)? };
+        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0, rows, width, Format::F32, Rounding::NONE)? };
         let stride = super::stride(width);
         for block in &matrix.blocks {
             let Words::Buffer(array) = &block.data else { continue };
@@ -133,10 +136,16 @@ impl<'a> Upload<'a> {
         rows: usize,
         width: usize,
         format: Format,
+        rounding: Rounding,
     ) -> Result<Vec<Block>> {
         let row_bytes = row_bytes(format, width);
         let has = self.gpu.capabilities();
-        let as_texture = !format.is_plain() && has.software && width <= LONGEST_TEXTURE_ROW;
+        // Rows of activations are windows of a uniform then.
+        let aligned = (4 * stride(width)).is_multiple_of(has.uniform_alignment as usize);
+        let as_texture = !format.is_plain()
+            && has.software
+            && width <= LONGEST_TEXTURE_ROW
+            && (aligned || width.is_multiple_of(GROUP));
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
         let unit = if as_texture { WOVEN } else { 1 };
         let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.max(unit));
@@ -146,7 +155,7 @@ impl<'a> Upload<'a> {
             let count = block_rows.min(end - first_row);
             match self.gpu.words(name, (count.next_multiple_of(unit) * row_bytes).div_ceil(WORD), as_texture) {
                 Ok(data) => {
-                    blocks.push(Block { first_row, rows: count, format, data });
+                    blocks.push(Block { first_row, rows: count, format, data, rounding });
                     first_row += count;
                 }
                 Err(Error::OutOfMemory { .. }) if block_rows * row_bytes > LEAST_BLOCK => {
@@ -185,7 +194,12 @@ impl<'a> Upload<'a> {
                     }
                     words => {
                         let woven = matches!(words, Words::Texture(_));
-                        lay_rows(block.format, width, data, woven, &mut scratch)?;
+                        match block.format {
+                            Format::Ints(ints) => tensor.int_rows(ints, row - first, count, |rows| {
+                                lay_int_rows(ints, width, count, rows, woven, &mut scratch)
+                            })?,
+                            format => lay_rows(format, width, data, woven, &mut scratch)?,
+                        }
                         self.gpu.write_words(words, place / WORD, &scratch);
                     }
                 }
@@ -194,7 +208,7 @@ impl<'a> Upload<'a> {
                 row += count;
             }
         }
-        Ok(())
+        self.count(tensor.bytes() - tensor.data.len() as u64)
     }
 
     /// Tells of `bytes` more and now and then waits for the driver.

@@ -1,6 +1,7 @@
 use crate::support::*;
 use percept::kernels::gather::{self, Aliases};
-use percept::kernels::{Variant, case, gather_blocks};
+use percept::kernels::{Variant, case, gather_blocks, stride};
+use percept::weights::Rounding;
 use proptest::prelude::*;
 
 #[test]
@@ -24,6 +25,28 @@ fn shader_equals_reference_in_every_block_format() {
             });
             let expected = gather_blocks::reference(&values, width, &ids, 3.5, Aliases::NONE);
             assert_close(&format!("{format} {as_texture}"), &y.read(gpu), &expected, 1e-6);
+        }
+    });
+}
+
+#[test]
+fn shader_equals_reference_in_every_kind_of_integers() {
+    let shapes = (1usize..70, 1usize..600, 1usize..70, 1usize..9);
+    for_shapes(2, (shapes, any::<u64>()), |gpu, &((words, width, block_rows, count), seed)| {
+        for (ints, as_texture) in ints_in_both_places() {
+            let (width, none) = (case::int_width(ints, width), Rounding::NONE);
+            let (table, values) =
+                case::int_matrix(gpu, ints, seed, [words, width], block_rows, as_texture, none).unwrap();
+            let ids = case::picks(seed, count, words);
+            let on_gpu = gpu.array_of("ids", &ids).unwrap();
+            let y = Output::new(gpu, "y", count * stride(width));
+            run(gpu, count, |plan| {
+                gather::record(plan, Variant::best(gpu), &table, 3.5, Aliases::NONE, count, &on_gpu, &y.array)
+            });
+            // Zeros lie between the rows.
+            let expected = gather_blocks::reference(&values, width, &ids, 3.5, Aliases::NONE);
+            let expected = spread(&expected, width, stride(width));
+            assert_close(&format!("{ints:?} {as_texture}"), &y.read(gpu), &expected, 1e-6);
         }
     });
 }

@@ -1,6 +1,7 @@
 use crate::support::*;
 use percept::kernels::matmul::TILE_ROWS;
-use percept::kernels::{Variant, case, matmul, matmul_blocks, stride};
+use percept::kernels::{Variant, case, fake_quant, matmul, matmul_blocks, stride};
+use percept::weights::{Ints, Rounding};
 use proptest::prelude::*;
 
 #[test]
@@ -29,4 +30,52 @@ fn shader_equals_reference_in_every_block_format() {
             assert_close(&format!("{format} {as_texture}"), &got, &matmul_blocks::reference(&values, width, &x), 4e-6);
         }
     });
+}
+
+/// The first `count` rows of the product, without gaps.
+fn product(gpu: &percept::gpu::Gpu, weight: &percept::kernels::Matrix, x: &[f32], count: usize) -> Vec<f32> {
+    let (width, outputs, capacity) = (weight.width, weight.rows, count.next_multiple_of(TILE_ROWS));
+    let on_gpu = gpu.rows("x", capacity * stride(width)).unwrap();
+    gpu.write(&on_gpu, 0, &spread(x, width, stride(width)));
+    let y = gpu.array::<f32>("y", capacity * stride(outputs)).unwrap();
+    run(gpu, count, |plan| matmul::record(plan, Variant::best(gpu), weight, count, &on_gpu, &y));
+    let all = gpu.read(&y).unwrap();
+    all.chunks(stride(outputs)).take(count).flat_map(|row| row[..outputs].iter().copied()).collect()
+}
+
+#[test]
+fn shader_equals_reference_in_every_kind_of_integers() {
+    // Rows too long for a window of eight are among them.
+    let widths = prop_oneof![1usize..600, Just(2205)];
+    let shapes = (1usize..70, widths, 1usize..70, 1usize..40);
+    for_shapes(2, (shapes, any::<u64>()), |gpu, &((outputs, width, block_rows, count), seed)| {
+        for (ints, as_texture) in ints_in_both_places() {
+            let (width, none) = (case::int_width(ints, width), Rounding::NONE);
+            let (weight, values) =
+                case::int_matrix(gpu, ints, seed, [outputs, width], block_rows, as_texture, none).unwrap();
+            let x = noise(seed ^ 1, count * width);
+            let got = product(gpu, &weight, &x, count);
+            let expected = matmul_blocks::reference(&values, width, &x);
+            assert_close(&format!("{ints:?} {as_texture}"), &got, &expected, 4e-6);
+        }
+    });
+}
+
+/// Inputs and products are rounded as the CPU rounds them, block by block.
+#[test]
+fn activations_are_rounded() {
+    let of = |gpu, ints: Ints, rounding, as_texture| {
+        case::int_matrix(gpu, ints, 5, [19, case::int_width(ints, 45)], 8, as_texture, rounding).unwrap().0
+    };
+    for gpu in gpus() {
+        for (ints, as_texture) in ints_in_both_places().into_iter().step_by(5) {
+            let x = noise(3, 9 * case::int_width(ints, 45));
+            let x: Vec<f32> = x.iter().map(|v| (v * 64.0).round() / 64.0).collect();
+            let plain = of(gpu, ints, Rounding::NONE, as_texture);
+            let plain = product(gpu, &plain, &fake_quant::reference(&x, 0.125), 9);
+            let rounded = of(gpu, ints, Rounding { input: 0.125, output: 0.031_25 }, as_texture);
+            let rounded = product(gpu, &rounded, &x, 9);
+            assert_close(&format!("{ints:?}"), &rounded, &fake_quant::reference(&plain, 0.031_25), 0.0);
+        }
+    }
 }

@@ -172,7 +172,13 @@ pub fn matrix(
             other => panic!("{other} has no plain values"),
         };
         let data = percept::gpu::Words::Buffer(gpu.array_of("weight", &words).unwrap());
-        percept::kernels::Block { first_row: i * block_rows, rows: part.len() / width, format, data }
+        percept::kernels::Block {
+            first_row: i * block_rows,
+            rows: part.len() / width,
+            format,
+            data,
+            rounding: percept::weights::Rounding::NONE,
+        }
     });
     let blocks = blocks.collect();
     (percept::kernels::Matrix { rows: values.len() / width, width, blocks }, rounded)
@@ -186,4 +192,10 @@ fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {
 pub fn both_places() -> Vec<(Format, bool)> {
     let blocks = || Format::all().filter(|format| !format.is_plain());
     blocks().map(|format| (format, false)).chain(blocks().map(|format| (format, true))).collect()
+}
+
+/// Integers with every way to write their scales, in a buffer and in a texture.
+pub fn ints_in_both_places() -> Vec<(percept::weights::Ints, bool)> {
+    let all = percept::kernels::case::all_ints;
+    all().into_iter().map(|ints| (ints, false)).chain(all().into_iter().map(|ints| (ints, true))).collect()
 }

@@ -57,7 +57,7 @@ impl Weights {
     /// [`Error::Tensors`](crate::Error::Tensors) for a checkpoint that does not fit its config, or as [`Upload::matrix`].
     pub fn load(checkpoint: &Checkpoint, config: &Config, gpu: &Gpu, progress: &dyn Fn(u64, u64)) -> Result<Weights> {
         config.check(checkpoint)?;
-        let used = |expected: &Expected| checkpoint.tensor(&expected.name).map_or(0, |tensor| tensor.data.len() as u64);
+        let used = |expected: &Expected| checkpoint.tensor(&expected.name).map_or(0, |tensor| tensor.bytes());
         let total = config.tensors().iter().map(used).sum();
         let upload = Upload::new(gpu, checkpoint, total, progress);
         let names = config.names;

@@ -155,6 +155,7 @@ impl GgufFile {
             file: &part.path,
             map: &part.map,
             start: entry.range.start,
+            beside: None,
         })
     }
 }

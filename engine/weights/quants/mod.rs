@@ -1,11 +1,13 @@
 //! The block formats of GGUF files on the CPU: what a block holds, as `ggml` and its Python package define it
 //! (`gguf.quants`), in the same order of operations, so that results are equal bit for bit.
 
+mod ints;
 mod large;
 mod random;
 mod small;
 
-pub use random::random_blocks;
+pub use ints::{IntRows, dequantize_ints};
+pub use random::{RandomInts, random_blocks, random_ints};
 
 use super::Format;
 use crate::error::{Error, Result};
@@ -24,7 +26,7 @@ const FP4: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 pub fn dequantize(format: Format, blocks: &[u8], out: &mut [f32]) -> Result<()> {
     let (len, bytes) = (format.block_len(), format.block_bytes());
     let expected = out.len().div_ceil(len) * bytes;
-    if blocks.len() != expected || !out.len().is_multiple_of(len) {
+    if matches!(format, Format::Ints(_)) || blocks.len() != expected || !out.len().is_multiple_of(len) {
         return Err(Error::Length { name: format!("blocks of {format}"), expected, found: blocks.len() });
     }
     for (block, out) in blocks.chunks_exact(bytes).zip(out.chunks_exact_mut(len)) {
@@ -45,6 +47,8 @@ pub fn dequantize(format: Format, blocks: &[u8], out: &mut [f32]) -> Result<()> 
             Format::Q5K => large::q5_k(block, out),
             Format::Q6K => large::q6_k(block, out),
             Format::Iq4Xs => large::iq4_xs(block, out),
+            // Those have their scales elsewhere: `dequantize_ints`.
+            Format::Ints(_) => out.fill(f32::NAN),
         }
     }
     Ok(())
@@ -58,7 +62,7 @@ fn f16(block: &[u8], at: usize) -> f32 {
 /// Where the half floats of a block lie.
 pub fn half_floats(format: Format) -> &'static [usize] {
     match format {
-        Format::F32 | Format::F16 | Format::Bf16 | Format::Mxfp4 => &[],
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Mxfp4 | Format::Ints(_) => &[],
         Format::Q4_0 | Format::Q5_0 | Format::Q8_0 | Format::Iq4Nl | Format::Iq4Xs => &[0],
         Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K => &[0, 2],
         Format::Q2K => &[80, 82],

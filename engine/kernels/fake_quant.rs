@@ -1,13 +1,14 @@
-//! Activations rounded to a static range: `y = clamp(round(x / scale), −128, 127) · scale`, halves to even.
+//! Activations rounded to a static range: `y = clamp(round((x + bias) / scale), −128, 127) · scale`, halves to even.
 //!
-//! In front of the projections of checkpoints whose activations were calibrated; behind them the kernels of the products
-//! do the same. Floor: the rows, once in and once out. Shader: `shaders/fake_quant.wgsl`.
+//! In front of the projections of checkpoints whose activations were calibrated, and behind those that have a bias; behind
+//! others the kernels of the products do the same. Floor: the rows, once in and once out. Shader: `shaders/fake_quant.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::shaders;
+use crate::weights::Rounding;
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shader.
@@ -16,12 +17,12 @@ use bytemuck::{Pod, Zeroable};
 pub struct Params {
     /// Distance between rows; what lies between them is zero and stays so.
     pub stride: u32,
+    /// Values in a row.
+    pub width: u32,
     /// The step.
     pub scale: f32,
     /// Zero.
-    pub pad0: u32,
-    /// Zero.
-    pub pad1: u32,
+    pub pad: u32,
 }
 
 const WORKGROUP: u32 = 128;
@@ -37,16 +38,19 @@ pub fn record(
     plan: &mut PlanBuilder<'_>,
     width: usize,
     scale: f32,
+    bias: Option<&Array<f32>>,
     most_rows: usize,
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
     let len = most_rows * stride(width);
-    let params = Params { stride: stride(width) as u32, scale, pad0: 0, pad1: 0 };
+    let params = Params { stride: stride(width) as u32, width: width as u32, scale, pad: 0 };
     let cost = Cost { fixed_bytes: 0, row_bytes: width as u64 * 8, row_flops: width as u64 * 5 };
     let grid = [Extent::ROWS, params.stride.div_ceil(WORKGROUP * EACH).into(), 1.into()];
-    let binds = [x.bind("x", len)?, y.bind("y", len)?];
-    plan.dispatch(&shaders::FAKE_QUANT, &[("WG", WORKGROUP), ("EACH", EACH)], &params, &binds, grid, cost)
+    // Without one something must be bound, too.
+    let binds = [x.bind("x", len)?, bias.unwrap_or(x).bind("bias", width)?, y.bind("y", len)?];
+    let overrides = [("WG", WORKGROUP), ("EACH", EACH), ("HAS_BIAS", bias.is_some().into())];
+    plan.dispatch(&shaders::FAKE_QUANT, &overrides, &params, &binds, grid, cost)
 }
 
 /// The inputs of a matrix, rounded as each of its blocks wants them.
@@ -74,7 +78,7 @@ impl<'a> Inputs<'a> {
             return Ok(array.clone());
         }
         let array = plan.scratch("rounded inputs", self.most_rows * stride(self.width))?;
-        record(plan, self.width, scale, self.most_rows, self.x, &array)?;
+        record(plan, self.width, scale, None, self.most_rows, self.x, &array)?;
         self.rounded = Some((scale, array.clone()));
         Ok(array)
     }
@@ -82,8 +86,7 @@ impl<'a> Inputs<'a> {
 
 /// The same on the CPU, in f32 as the shader and the reference do.
 pub fn reference(x: &[f32], scale: f32) -> Vec<f32> {
-    let round = |v: &f32| if scale == 0.0 { *v } else { (v / scale).round_ties_even().clamp(-128.0, 127.0) * scale };
-    x.iter().map(round).collect()
+    x.iter().map(|value| Rounding::round(*value, scale)).collect()
 }
 
 /// What the self-test checks and the benches time.
@@ -94,7 +97,7 @@ pub fn cases() -> Vec<Case> {
             let values: Vec<f32> = noise(1, rows * width).iter().map(|v| (v * 512.0).round() / 64.0).collect();
             let (x, y) = (upload(gpu, "x", &values, width)?, gpu.array("y", rows * stride(width))?);
             let outputs = vec![Output::rows(&y, width, 1e-7, move || reference(&values, 0.03125))];
-            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, 0.03125, rows, &x, &y)))
+            Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, 0.03125, None, rows, &x, &y)))
         })
     };
     vec![case(Size::Odd, 3, 513), case(Size::Real, 512, 3840)]

@@ -52,9 +52,19 @@ pub struct Rounding {
 impl Rounding {
     /// Nothing is rounded.
     pub const NONE: Rounding = Rounding { input: 0.0, output: 0.0 };
+
+    /// A value rounded to `step`, within 8 bits of steps, halves to even; a step of 0 leaves it.
+    pub fn round(value: f32, step: f32) -> f32 {
+        if step == 0.0 { value } else { (value / step).round_ties_even().clamp(-128.0, 127.0) * step }
+    }
 }
 
 impl Matrix {
+    /// Takes the step of the products of a single tensor away: they get a bias first.
+    pub fn take_output_step(&mut self) -> f32 {
+        self.blocks.iter_mut().fold(0.0, |_, block| std::mem::take(&mut block.rounding.output))
+    }
+
     /// Bytes on the GPU.
     pub fn bytes(&self) -> u64 {
         self.blocks.iter().map(|b| b.data.bytes()).sum()

@@ -58,6 +58,14 @@ impl<'a> Upload<'a> {
         tensor.to_f32()
     }
 
+    /// How the inputs and outputs of the projection with this weight are rounded.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if it is not there.
+    pub fn rounding(&self, name: &str) -> Result<Rounding> {
+        self.tensor(name).map(|tensor| tensor.rounding())
+    }
+
     /// The one value of a tensor that bounds something; `None` if it is infinite and so bounds nothing.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::senses::Target;
 use crate::error::Result;
 use crate::gpu::{Array, PlanBuilder};
 use crate::kernels::patch_position::Order;
-use crate::kernels::{Matrix, layer_norm, matmul, patch_position, rms_norm, stride};
+use crate::kernels::{Matrix, fake_quant, layer_norm, matmul, patch_position, rms_norm, stride};
 use crate::weights::{Expected, Upload};
 
 /// Adds the tensors for patches.
@@ -43,6 +43,8 @@ pub(super) struct PatchProjection {
     patch_ln1: [Array<f32>; 2],
     patch_dense: Matrix,
     patch_dense_bias: Array<f32>,
+    /// The step that its outputs with their bias are rounded to, or 0.
+    patch_dense_step: f32,
     patch_ln2: [Array<f32>; 2],
     pos_embedding: Array<f32>,
     order: Order,
@@ -57,7 +59,7 @@ impl PatchProjection {
             Ok([upload.vector(&own(&format!("{name}.weight")))?, upload.vector(&own(&format!("{name}.bias")))?])
         };
         let dense = own("patch_dense.weight");
-        let (patch_ln1, patch_dense, order) = match names {
+        let (patch_ln1, mut patch_dense, order) = match names {
             Names::Folder { .. } => (pair("patch_ln1")?, upload.matrix(&[&dense])?, Order::PlacesFirst),
             // There patches are (channel, row, column).
             Names::Gguf => {
@@ -70,6 +72,7 @@ impl PatchProjection {
         };
         Ok(PatchProjection {
             patch_ln1,
+            patch_dense_step: patch_dense.take_output_step(),
             patch_dense,
             patch_dense_bias: upload.vector(&own("patch_dense.bias"))?,
             patch_ln2: pair("patch_ln2")?,
@@ -101,7 +104,15 @@ pub(super) fn record_patches(
     };
     norm(plan, patch_len, patches, &zeros, &weights.patch_ln1, &normed)?;
     matmul::record(plan, target.variant, &weights.patch_dense, rows, &normed, &a)?;
-    norm(plan, width, &a, &weights.patch_dense_bias, &weights.patch_ln2, &b)?;
+    if weights.patch_dense_step == 0.0 {
+        norm(plan, width, &a, &weights.patch_dense_bias, &weights.patch_ln2, &b)?;
+    } else {
+        let rounded = rows_of("patch rounded", width)?;
+        let bias = Some(&weights.patch_dense_bias);
+        fake_quant::record(plan, width, weights.patch_dense_step, bias, rows, &a, &rounded)?;
+        let [weight, bias] = &weights.patch_ln2;
+        layer_norm::record(plan, width, eps, rows, &rounded, &zeros, weight, bias, &b)?;
+    }
     let (size, order) = (vision.positions, weights.order);
     patch_position::record(plan, width, size, order, rows, places, &weights.pos_embedding, &b)?;
     norm(plan, width, &b, &zeros, &weights.pos_norm, &a)?;

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Array, Gpu, PlanBuilder};
 use crate::kernels::clip_norm::Norm;
 use crate::kernels::{
-    Bounds, Matrix, Variant, clip_add_norm, clip_norm, clip_silu, light_conv, local_attention, matmul, matvec, ring,
-    spectrogram, stride, subsample_conv,
+    Bounds, Matrix, Variant, clip_add_norm, clip_norm, clip_silu, fake_quant, light_conv, local_attention, matmul,
+    matvec, ring, spectrogram, stride, subsample_conv,
 };
 use weights::{Clipped, FeedForward, LayerWeights};
 
@@ -410,8 +410,14 @@ impl Recorder<'_> {
         let (weights, [raw, normed], width) = (self.weights, &self.states.output, self.config.output_proj_dims);
         self.project(plan, &weights.output_proj, &self.states.x[stream], raw)?;
         let norm = Norm { eps: self.config.eps, limit: f32::MAX, bounds: Bounds::NONE };
-        clip_norm::record(plan, width, norm, self.most_rows, raw, &weights.output_bias, &weights.ones, normed)?;
-        self.project(plan, &weights.projection, normed, out)
+        if weights.output_step == 0.0 {
+            clip_norm::record(plan, width, norm, self.most_rows, raw, &weights.output_bias, &weights.ones, normed)?;
+            return self.project(plan, &weights.projection, normed, out);
+        }
+        let bias = Some(&weights.output_bias);
+        fake_quant::record(plan, width, weights.output_step, bias, self.most_rows, raw, normed)?;
+        clip_norm::record(plan, width, norm, self.most_rows, normed, &weights.zeros, &weights.ones, raw)?;
+        self.project(plan, &weights.projection, raw, out)
     }
 
     /// A norm whose input is kept within the bounds of all states.

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::Array;
 use crate::kernels::{Bounds, Matrix};
 use crate::models::gemma::Names;
-use crate::weights::Upload;
+use crate::weights::{Rounding, Upload};
 use std::f64::consts::{E, LN_2};
 
 /// The weights on the GPU.
@@ -18,6 +18,8 @@ pub struct SoundWeights {
     pub(super) layers: Vec<LayerWeights>,
     pub(super) output_proj: Matrix,
     pub(super) output_bias: Array<f32>,
+    /// The step that outputs with their bias are rounded to, or 0.
+    pub(super) output_step: f32,
     pub(super) projection: Matrix,
     /// For norms without weight, and states without bias.
     pub(super) ones: Array<f32>,
@@ -89,13 +91,15 @@ impl SoundWeights {
             Ok(Convolution { weight: upload.array(&name, &laid)?, norm: upload.vector(&norm)? })
         };
         let widest = config.hidden_size.max(config.output_proj_dims);
+        let mut output_proj = upload.matrix(&[&own("output_proj.weight")])?;
         Ok(SoundWeights {
             convolutions: [convolution(0)?, convolution(1)?],
             input_proj: upload.matrix(&[&own("subsample_conv_projection.input_proj_linear.weight")])?,
             layers: (0..config.num_hidden_layers)
                 .map(|index| LayerWeights::load(upload, config, names, index))
                 .collect::<Result<_>>()?,
-            output_proj: upload.matrix(&[&own("output_proj.weight")])?,
+            output_step: output_proj.take_output_step(),
+            output_proj,
             output_bias: upload.vector(&own("output_proj.bias"))?,
             projection: upload.matrix(&[&names.sense(PROJECTION)])?,
             ones: upload.array("ones", &vec![1.0; widest])?,
@@ -126,7 +130,8 @@ impl LayerWeights {
             pre_attention_norm: vector("norm_pre_attn")?,
             qkv: [clipped("self_attn.q_proj")?, clipped("self_attn.k_proj")?, clipped("self_attn.v_proj")?],
             scale: upload.array(&scale, &factors(&upload.values(&scale)?, names))?,
-            relative: upload.array(&relative, &relative_keys(config, &upload.values(&relative)?))?,
+            relative: upload
+                .array(&relative, &relative_keys(config, &upload.values(&relative)?, upload.rounding(&relative)?))?,
             post: clipped("self_attn.post")?,
             post_attention_norm: vector("norm_post_attn")?,
             conv_pre_norm: vector("lconv1d.pre_layer_norm")?,
@@ -182,7 +187,7 @@ fn factors(per_dim_scale: &[f32], names: Names) -> Vec<f32> {
 ///
 /// The reference lays the positions `context / 2` down to 0 of a block with its context beside each query and shifts them:
 /// the key `d` rows behind takes the place `window - d` of them, and none if they are fewer.
-fn relative_keys(config: &SoundConfig, weight: &[f32]) -> Vec<f32> {
+fn relative_keys(config: &SoundConfig, weight: &[f32], rounding: Rounding) -> Vec<f32> {
     let (window, width) = (config.window, config.hidden_size);
     let positions = (config.attention_chunk_size + window) / 2;
     let scales = width / 2;
@@ -195,11 +200,15 @@ fn relative_keys(config: &SoundConfig, weight: &[f32]) -> Vec<f32> {
         };
         let angle = |n: usize| position as f64 * (-step * n as f64).exp();
         let sines = (0..scales).map(|n| angle(n).sin());
-        let sinusoid: Vec<f64> = sines.chain((0..scales).map(|n| angle(n).cos())).collect();
+        let sinusoid = sines.chain((0..scales).map(|n| angle(n).cos()));
+        // As inputs of a projection; without a step they keep their precision.
+        let rounded =
+            |value: f64, step: f32| if step == 0.0 { value } else { Rounding::round(value as f32, step).into() };
+        let sinusoid: Vec<f64> = sinusoid.map(|value| rounded(value, rounding.input)).collect();
         keys.extend(weight.chunks_exact(width).map(|row| {
             let dot: f64 = row.iter().zip(&sinusoid).map(|(w, s)| f64::from(*w) * s).sum();
             // The factor of keys is in that of queries.
-            (dot / key_scale()) as f32
+            (rounded(dot, rounding.output) / key_scale()) as f32
         }));
     }
     keys

@@ -9,7 +9,7 @@ use std::cell::Cell;
 /// Bytes written in one go.
 const PIECE: usize = 4 << 20;
 /// Bytes after which the staging memory of the driver is waited for and given back.
-const FLUSH_EVERY: u64 = 32 << 20;
+const FLUSH_EVERY: u64 = 8 << 20;
 /// Weights of the longest row that is kept in a texture: those that kernels multiply with a window of `x`.
 const LONGEST_TEXTURE_ROW: usize = 16_384;
 /// A block is not made smaller than this when memory is short.

@@ -1,5 +1,6 @@
-//! Gemma 4 with encoders: E2B, E4B and their like (the reference is `modeling_gemma4.py` of transformers 5.23). Pictures pass a
-//! patch encoder, sound a spectrogram encoder; the decoder has per-layer embeddings, and its last layers attend to the keys and values of earlier ones.
+//! Gemma 4 with encoders: E2B, E4B and their like (the reference is `modeling_gemma4.py` of transformers 5.23). Pictures
+//! pass a patch encoder, sound a spectrogram encoder; the decoder has per-layer embeddings, and its last layers attend to the
+//! keys and values of earlier ones.
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 

@@ -4,7 +4,7 @@
 //! `shaders/clamp.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
-use super::stride;
+use super::{Bounds, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::shaders;
@@ -44,7 +44,7 @@ const EACH: u32 = 4;
 pub fn record(
     plan: &mut PlanBuilder<'_>,
     width: usize,
-    [low, high]: [f32; 2],
+    bounds: Bounds,
     [factor, offset]: [f32; 2],
     most_rows: usize,
     x: &Array<f32>,
@@ -56,8 +56,8 @@ pub fn record(
     let params = Params {
         width: width as u32,
         stride: stride(width) as u32,
-        low: finite(low),
-        high: finite(high),
+        low: finite(bounds.low),
+        high: finite(bounds.high),
         factor,
         offset,
         pad0: 0,
@@ -70,9 +70,8 @@ pub fn record(
 }
 
 /// The same on the CPU in f64.
-pub fn reference(x: &[f32], [low, high]: [f32; 2], [factor, offset]: [f32; 2]) -> Vec<f32> {
-    let scaled = |v: &f32| (f64::from(*v) * f64::from(factor) + f64::from(offset)) as f32;
-    x.iter().map(|v| scaled(v).max(low).min(high)).collect()
+pub fn reference(x: &[f32], bounds: Bounds, [factor, offset]: [f32; 2]) -> Vec<f32> {
+    x.iter().map(|v| bounds.clamp(f64::from(*v) * f64::from(factor) + f64::from(offset)) as f32).collect()
 }
 
 /// What the self-test checks and the benches time.
@@ -80,7 +79,7 @@ pub fn cases() -> Vec<Case> {
     let case = |size, rows: usize, width: usize| {
         Case::new("clamp", size, format!("{rows} × {width}"), move |gpu| {
             let values = noise(1, rows * width);
-            let (bounds, line) = ([-0.25, 0.75], [2.0, -0.5]);
+            let (bounds, line) = (Bounds { low: -0.25, high: 0.75 }, [2.0, -0.5]);
             let (x, y) = (upload(gpu, "x", &values, width)?, gpu.array("y", rows * stride(width))?);
             let outputs = vec![Output::rows(&y, width, 3e-7, move || reference(&values, bounds, line))];
             Ok(Prepared::new(rows, outputs, move |plan, _| record(plan, width, bounds, line, rows, &x, &y)))

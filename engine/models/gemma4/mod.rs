@@ -4,6 +4,7 @@
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
+mod clipped;
 pub(super) mod gguf;
 pub mod sound;
 pub mod vision;

@@ -1,12 +1,13 @@
 //! The patch encoder of Gemma 4 (`Gemma4VisionModel` of transformers 5.23): patches are projected, get learned positions
 //! of column and row, pass layers in which all patches of a picture see each other, and are pooled to tokens.
 
+use super::clipped::Clipped;
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, PlanBuilder};
 use crate::kernels::norm_rope::{Heads, Values, angles, frequencies};
 use crate::kernels::patch_position::Order;
 use crate::kernels::{
-    Matrix, Variant, add_norm, attention, attention_wide, axial_rope, clamp, gate, matmul, patch_position,
+    Bounds, Matrix, Variant, add_norm, attention, attention_wide, axial_rope, clamp, gate, matmul, patch_position,
     pool_patches, rms_norm, stride,
 };
 use crate::models::gemma::{Names, Target, Vision};
@@ -48,8 +49,6 @@ const LINEARS: [&str; 7] = [
     "mlp.up_proj",
     "mlp.down_proj",
 ];
-/// What clips a linear layer.
-const BOUNDS: [&str; 4] = ["input_min", "input_max", "output_min", "output_max"];
 /// Norms around the branches of an encoder layer.
 const NORMS: [&str; 4] =
     ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"];
@@ -121,10 +120,7 @@ impl PatchEncoder {
             add(own("self_attn.q_norm.weight"), &[self.heads.head_dim]);
             add(own("self_attn.k_norm.weight"), &[self.heads.head_dim]);
             for linear in LINEARS {
-                add(own(&format!("{linear}.linear.weight")), &self.linear_shape(linear));
-                for bound in BOUNDS.iter().filter(|_| self.clipped) {
-                    add(own(&format!("{linear}.{bound}")), names.scalar());
-                }
+                Clipped::tensors(&own(linear), self.linear_shape(linear), self.clipped, names, &mut add);
             }
         }
         if self.standardize {
@@ -147,28 +143,6 @@ impl PatchEncoder {
     }
 }
 
-/// A linear layer whose inputs and outputs may be clipped.
-struct Linear {
-    weight: Matrix,
-    input: [f32; 2],
-    output: [f32; 2],
-}
-
-impl Linear {
-    fn load(upload: &Upload<'_>, name: &dyn Fn(&str) -> String, clipped: bool) -> Result<Linear> {
-        let bound = |bound: &str, open: f32| match clipped {
-            true => Ok(upload.bound(&name(bound))?.unwrap_or(open)),
-            false => Ok(open),
-        };
-        let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
-        Ok(Linear {
-            weight: upload.matrix(&[&name("linear.weight")])?,
-            input: [bound(BOUNDS[0], low)?, bound(BOUNDS[1], high)?],
-            output: [bound(BOUNDS[2], low)?, bound(BOUNDS[3], high)?],
-        })
-    }
-}
-
 /// The encoder's weights on the GPU.
 pub struct PatchEncoderWeights {
     input_proj: Matrix,
@@ -183,7 +157,7 @@ struct LayerWeights {
     norms: [Array<f32>; 4],
     q_norm: Array<f32>,
     k_norm: Array<f32>,
-    linears: [Linear; 7],
+    linears: [Clipped; 7],
 }
 
 impl PatchEncoderWeights {
@@ -229,7 +203,7 @@ impl LayerWeights {
     fn load(upload: &Upload<'_>, encoder: &PatchEncoder, names: Names, index: usize) -> Result<LayerWeights> {
         let own = |name: &str| names.sense(&format!("vision_tower.encoder.layers.{index}.{name}"));
         let vector = |name: &str| upload.vector(&own(&format!("{name}.weight")));
-        let linear = |name: &str| Linear::load(upload, &|part| own(&format!("{name}.{part}")), encoder.clipped);
+        let linear = |name: &str| Clipped::load(upload, encoder.clipped, &|part| own(&format!("{name}.{part}")));
         let [a, b, c, d] = NORMS.map(vector);
         let [q, k, v, o, gate, up, down] = LINEARS.map(linear);
         Ok(LayerWeights {
@@ -312,9 +286,9 @@ impl Recorder<'_> {
     }
 
     /// `y = clip(weight · clip(x))`; bounds that clip nothing cost nothing.
-    fn linear(&self, plan: &mut PlanBuilder<'_>, linear: &Linear, x: &Array<f32>, y: &Array<f32>) -> Result<()> {
+    fn linear(&self, plan: &mut PlanBuilder<'_>, linear: &Clipped, x: &Array<f32>, y: &Array<f32>) -> Result<()> {
         let Matrix { rows: out, width, .. } = linear.weight;
-        let clips = |bounds: [f32; 2]| bounds != [f32::NEG_INFINITY, f32::INFINITY];
+        let clips = |bounds: Bounds| bounds != Bounds::NONE;
         let clipped;
         let x = if clips(linear.input) {
             clipped = self.by_width(&self.clipped, width)?;
@@ -358,8 +332,7 @@ impl Recorder<'_> {
         let turns: Vec<[f32; 2]> = (0..self.vision.positions).flat_map(|place| angles(place, &turns)).collect();
         let turns = self.gpu.array_of("axial angles", &turns)?;
 
-        let open = [f32::NEG_INFINITY, f32::INFINITY];
-        clamp::record(plan, self.vision.patch_len(), open, [2.0, -1.0], rows, features, &scaled)?;
+        clamp::record(plan, self.vision.patch_len(), Bounds::NONE, [2.0, -1.0], rows, features, &scaled)?;
         matmul::record(plan, self.variant, &self.weights.input_proj, rows, &scaled, x)?;
         let size = self.vision.positions;
         patch_position::record(plan, width, size, Order::AxesFirst, rows, places, &self.weights.positions, x)?;

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::kernels::local_attention::MOST;
 use crate::kernels::spectrogram::{MOST_FFT_LENGTH, Settings, rows_of};
 use crate::models::gemma::Names;
+use crate::models::gemma4::clipped::Clipped;
 use crate::weights::{Expected, Fields};
 use std::ops::Range;
 
@@ -194,10 +195,7 @@ impl SoundConfig {
                 ("lconv1d.linear_start", [2 * own, own]),
                 ("lconv1d.linear_end", [own, own]),
             ] {
-                add(name(&format!("{part}.linear.weight")), &shape);
-                for bound in BOUNDS.iter().filter(|_| self.clipped) {
-                    add(name(&format!("{part}.{bound}")), names.scalar());
-                }
+                Clipped::tensors(&name(part), shape, self.clipped, names, &mut add);
             }
             for part in [
                 "feed_forward1.pre_layer_norm",
@@ -231,8 +229,6 @@ impl SoundConfig {
 pub(super) const TOWER: &str = "audio_tower.";
 /// The projection into the decoder.
 pub(super) const PROJECTION: &str = "embed_audio.embedding_projection.weight";
-/// The numbers beside a clipped projection.
-pub(super) const BOUNDS: [&str; 4] = ["input_min", "input_max", "output_min", "output_max"];
 
 fn only(fields: &Fields, name: &str, supported: &str) -> Result<()> {
     match fields.optional_string(name)? {

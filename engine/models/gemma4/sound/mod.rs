@@ -12,6 +12,7 @@ mod weights;
 pub use config::SoundConfig;
 pub use weights::SoundWeights;
 
+use super::clipped::Clipped;
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Gpu, PlanBuilder};
 use crate::kernels::clip_norm::Norm;
@@ -19,7 +20,7 @@ use crate::kernels::{
     Bounds, Matrix, Variant, clip_add_norm, clip_norm, clip_silu, fake_quant, light_conv, local_attention, matmul,
     matvec, ring, spectrogram, stride, subsample_conv,
 };
-use weights::{Clipped, FeedForward, LayerWeights};
+use weights::{FeedForward, LayerWeights};
 
 /// Of the norms whose `eps` the reference does not take from the config.
 const EPS: f32 = 1e-6;

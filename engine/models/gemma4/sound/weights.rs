@@ -2,11 +2,12 @@
 //! keys of relative positions, the share of a branch in the weight of its norm.
 
 use super::SoundConfig;
-use super::config::{BOUNDS, PROJECTION, TOWER};
+use super::config::{PROJECTION, TOWER};
 use crate::error::Result;
 use crate::gpu::Array;
-use crate::kernels::{Bounds, Matrix};
+use crate::kernels::Matrix;
 use crate::models::gemma::Names;
+use crate::models::gemma4::clipped::Clipped;
 use crate::weights::{Rounding, Upload};
 use std::f64::consts::{E, LN_2};
 
@@ -31,14 +32,6 @@ pub(super) struct Convolution {
     /// `[3, 3, in_channels, stride(out_channels)]`.
     pub(super) weight: Array<f32>,
     pub(super) norm: Array<f32>,
-}
-
-/// A projection whose input and output are kept within bounds.
-#[derive(Debug)]
-pub(super) struct Clipped {
-    pub(super) weight: Matrix,
-    pub(super) input: Bounds,
-    pub(super) output: Bounds,
 }
 
 #[derive(Debug)]
@@ -112,7 +105,7 @@ impl LayerWeights {
     fn load(upload: &Upload<'_>, config: &SoundConfig, names: Names, index: usize) -> Result<LayerWeights> {
         let own = |name: &str| names.sense(&format!("{TOWER}layers.{index}.{name}"));
         let vector = |name: &str| upload.vector(&own(&format!("{name}.weight")));
-        let clipped = |name: &str| Clipped::load(upload, config, &|part| own(&format!("{name}.{part}")));
+        let clipped = |name: &str| Clipped::load(upload, config.clipped, &|part| own(&format!("{name}.{part}")));
         let feed_forward = |name: &str| -> Result<FeedForward> {
             let post = own(&format!("{name}.post_layer_norm.weight"));
             let weight: Vec<f32> = upload.values(&post)?.iter().map(|w| w * config.residual_weight).collect();
@@ -141,21 +134,6 @@ impl LayerWeights {
             linear_end: clipped("lconv1d.linear_end")?,
             out_norm: vector("norm_out")?,
         })
-    }
-}
-
-impl Clipped {
-    fn load(upload: &Upload<'_>, config: &SoundConfig, name: &dyn Fn(&str) -> String) -> Result<Clipped> {
-        let bound = |place: usize, none: f32| match config.clipped {
-            true => Ok(upload.bound(&name(BOUNDS[place]))?.unwrap_or(none)),
-            false => Ok(none),
-        };
-        let both = |place: usize| -> Result<Bounds> {
-            let (low, high) = (bound(place, f32::MIN)?, bound(place + 1, f32::MAX)?);
-            // Bounds in the wrong order leave the upper one, as in the reference.
-            Ok(Bounds { low: low.min(high), high })
-        };
-        Ok(Clipped { weight: upload.matrix(&[&name("linear.weight")])?, input: both(0)?, output: both(2)? })
     }
 }
 

@@ -1,8 +1,7 @@
 //! What the senses of a model make of a picture or a sound: tokens, their embeddings, and the time of each stage.
 
 use crate::error::{Error, Result};
-use crate::media::{Audio, Image, resize};
-use crate::models::gemma::target_size;
+use crate::media::{Audio, Image};
 use crate::models::{Media, MediaRun, Model, Piece, Progress, Runtime};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,8 +54,9 @@ pub enum View {
 /// [`Error::Argument`] for a video, whose frames are pictures; [`Error::OutOfMemory`].
 pub fn encode(model: &Arc<Model>, media: &Media, progress: &(dyn Fn(Progress) + Sync)) -> Result<Encoded> {
     model.config().accepts(media)?;
+    // For drawing; its time is not that of a stage.
+    let (mut view, doing) = view(model, media)?;
     let started = Instant::now();
-    let (view, doing) = view(model, media)?;
     let run = run(model, media)?;
     let mut stages = vec![(doing, started.elapsed())];
     let context = CONTEXT.min(model.config().max_position_embeddings);
@@ -70,7 +70,6 @@ pub fn encode(model: &Arc<Model>, media: &Media, progress: &(dyn Fn(Progress) + 
     };
     replay(model, &runtime, &run, &mut time, Some(&mut states))?;
     let States { embeddings, log_mel: made } = states;
-    let mut view = view;
     if let View::Sound { log_mel, .. } = &mut view {
         *log_mel = made;
     }
@@ -81,19 +80,14 @@ fn view(model: &Model, media: &Media) -> Result<(View, &'static str)> {
     let config = model.config();
     match (media, &config.vision, &config.sound) {
         (Media::Image(image), Some(vision), _) => {
-            let refuse = |problem| Error::Media { path: "the picture".into(), kind: "a picture", problem };
-            let token_px = vision.token_px();
-            let (width, height) =
-                target_size(image.width, image.height, token_px, vision.most_tokens).map_err(refuse)?;
-            let image = resize(image, width, height);
-            Ok((View::Picture { image, token_px, patch_px: vision.patch_px }, "resizing and cutting"))
+            let image = vision.fitted(image, vision.most_tokens)?;
+            Ok((
+                View::Picture { image, token_px: vision.token_px(), patch_px: vision.patch_px },
+                "resizing and cutting",
+            ))
         }
         (Media::Audio(audio), _, Some(sound)) => {
-            let audio = if audio.sample_rate == sound.sample_rate {
-                audio.clone()
-            } else {
-                audio.clone().resampled(sound.sample_rate)?
-            };
+            let audio = sound.at_rate(audio)?.into_owned();
             Ok((View::Sound { audio, token_samples: sound.frame_samples, log_mel: None }, "resampling and cutting"))
         }
         _ => Err(Error::Argument { name: "the file", problem: "is a video; name a picture or a sound".into() }),

@@ -140,6 +140,15 @@ pub enum Ears {
 }
 
 impl Sound {
+    /// Sound that passes a spectrogram encoder.
+    pub(in crate::models) fn encoded(encoder: SoundConfig) -> Sound {
+        Sound {
+            frame_samples: encoder.row_samples(),
+            sample_rate: encoder.spectrogram.sample_rate as u32,
+            ears: Ears::Encoder(Box::new(encoder)),
+        }
+    }
+
     /// The spectrogram encoder, if it has one.
     pub fn encoder(&self) -> Option<&SoundConfig> {
         match &self.ears {

@@ -4,6 +4,7 @@ use super::{Config, Sound, Vision};
 use crate::error::{Error, Result};
 use crate::media::{Audio, Image, Video, resize};
 use crate::models::{Heard, Media, MediaRun, Piece, RunKind, Segment};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -101,6 +102,34 @@ impl Config {
     }
 }
 
+impl Vision {
+    /// A picture as large as `most_tokens` tokens allow.
+    ///
+    /// # Errors
+    /// [`Error::Media`] if its shape does not fit.
+    pub(crate) fn fitted(&self, image: &Image, most_tokens: usize) -> Result<Image> {
+        let (width, height) = target_size(image.width, image.height, self.token_px(), most_tokens).map_err(unfit)?;
+        Ok(resize(image, width, height))
+    }
+}
+
+impl Sound {
+    /// A sound at the rate that the model hears, resampled if it has another one.
+    ///
+    /// # Errors
+    /// As [`Audio::resampled`].
+    pub(crate) fn at_rate<'a>(&self, audio: &'a Audio) -> Result<Cow<'a, Audio>> {
+        match audio.sample_rate == self.sample_rate {
+            true => Ok(Cow::Borrowed(audio)),
+            false => audio.clone().resampled(self.sample_rate).map(Cow::Owned),
+        }
+    }
+}
+
+fn unfit(problem: String) -> Error {
+    Error::Media { path: "the picture".into(), kind: "a picture", problem }
+}
+
 fn framed(run: MediaRun, ends: [u32; 2], token: &dyn Fn(u32) -> String) -> Vec<Segment> {
     vec![Segment::Text(token(ends[0])), Segment::Run(run), Segment::Text(token(ends[1]))]
 }
@@ -128,22 +157,19 @@ pub fn target_size(width: u32, height: u32, token_px: usize, most_tokens: usize)
 
 /// Patches in row order, each as (row, column, channel) in [0, 1], with their places (x, y).
 fn patches(vision: &Vision, image: &Image, most_tokens: usize, kind: RunKind, token: u32) -> Result<MediaRun> {
-    let refuse = |problem| Error::Media { path: "the picture".into(), kind: "a picture", problem };
-    let token_px = vision.token_px();
-    let (width, height) = target_size(image.width, image.height, token_px, most_tokens).map_err(refuse)?;
+    let image = vision.fitted(image, most_tokens)?;
     let side = vision.patch_px;
-    let (across, down) = (width as usize / side, height as usize / side);
+    let (across, down) = (image.width as usize / side, image.height as usize / side);
     if across.max(down) > vision.positions {
         let problem = format!(
             "its shape gives {across} × {down} squares, the model knows {} along a side; crop it",
             vision.positions
         );
-        return Err(refuse(problem));
+        return Err(unfit(problem));
     }
-    let image = resize(image, width, height);
     let mut features = Vec::with_capacity(across * down * vision.patch_len());
     let mut positions = Vec::with_capacity(across * down);
-    let row_len = width as usize * 3;
+    let row_len = image.width as usize * 3;
     for y in 0..down {
         for x in 0..across {
             positions.push([x as u32, y as u32]);
@@ -172,13 +198,7 @@ fn patches(vision: &Vision, image: &Image, most_tokens: usize, kind: RunKind, to
 
 /// Frames of raw samples, the last one filled with zeros.
 fn frames(sound: &Sound, audio: &Audio, token: u32) -> Result<MediaRun> {
-    let resampled;
-    let audio = if audio.sample_rate == sound.sample_rate {
-        audio
-    } else {
-        resampled = audio.clone().resampled(sound.sample_rate)?;
-        &resampled
-    };
+    let audio = sound.at_rate(audio)?;
     let samples = audio.samples.len();
     let tokens = sound.tokens(samples, true);
     if tokens == 0 {

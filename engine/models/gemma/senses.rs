@@ -5,15 +5,15 @@ use super::projection::{self, PatchProjection};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::{Matrix, Variant, scatter, stride};
-use crate::models::gemma4::sound::{SoundEncoder, SoundWeights};
-use crate::models::gemma4::vision::{PatchArrays, PatchEncoderWeights, record_encoder};
+use crate::models::gemma4::sound::{SoundConfig, SoundEncoder, SoundWeights};
+use crate::models::gemma4::vision::{PatchArrays, PatchEncoder, PatchEncoderWeights, record_encoder};
 use crate::models::{Sense, Stage};
 use crate::weights::Upload;
 
-/// Weights of what sees.
+/// Weights of what sees; those of an encoder with what it is.
 pub(super) enum EyesWeights {
     Projection(Box<PatchProjection>),
-    Encoder(Box<PatchEncoderWeights>),
+    Encoder(Box<(PatchEncoder, PatchEncoderWeights)>),
 }
 
 impl EyesWeights {
@@ -23,22 +23,26 @@ impl EyesWeights {
                 Ok(EyesWeights::Projection(Box::new(PatchProjection::load(upload, vision, names)?)))
             }
             Eyes::Encoder(encoder) => {
-                Ok(EyesWeights::Encoder(Box::new(PatchEncoderWeights::load(upload, vision, encoder, names)?)))
+                let weights = PatchEncoderWeights::load(upload, vision, encoder, names)?;
+                Ok(EyesWeights::Encoder(Box::new((encoder.clone(), weights))))
             }
         }
     }
 }
 
-/// Weights of what hears.
+/// Weights of what hears; those of an encoder with what it is.
 pub(super) enum EarsWeights {
     Projection(Matrix),
-    Encoder(Box<SoundWeights>),
+    Encoder(Box<(SoundConfig, SoundWeights)>),
 }
 
 impl EarsWeights {
     pub(super) fn load(upload: &Upload<'_>, sound: &Sound, names: Names) -> Result<EarsWeights> {
         match &sound.ears {
-            Ears::Encoder(encoder) => Ok(EarsWeights::Encoder(Box::new(SoundWeights::load(upload, encoder, names)?))),
+            Ears::Encoder(encoder) => {
+                let weights = SoundWeights::load(upload, encoder, names)?;
+                Ok(EarsWeights::Encoder(Box::new(((**encoder).clone(), weights))))
+            }
             Ears::Projection { .. } => {
                 let name = names.sense("embed_audio.embedding_projection.weight");
                 Ok(EarsWeights::Projection(upload.matrix(&[&name])?))
@@ -103,9 +107,9 @@ pub(super) fn sight(
             };
             (None, vec![Stage { name: "projection", plan: target.plan(progress, record)?, rows_per_token: 1 }])
         }
-        EyesWeights::Encoder(weights) => {
+        EyesWeights::Encoder(parts) => {
+            let (encoder, weights) = &**parts;
             let ends = target.gpu.array("ends", patches)?;
-            let Eyes::Encoder(encoder) = &vision.eyes else { unreachable!("weights are those of the config") };
             let arrays = PatchArrays { features: &features, places: &places, span: &span, ends: &ends };
             let [encode, mut project] = record_encoder(vision, encoder, weights, target, &arrays)?;
             target.scatter(&mut project, "vision.out")?;
@@ -125,8 +129,8 @@ pub(super) fn hearing(
     target: &Target<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Sense> {
-    match (weights, &sound.ears) {
-        (EarsWeights::Projection(projection), _) => {
+    match weights {
+        EarsWeights::Projection(projection) => {
             let features = target.features(target.rows, sound.frame_samples)?;
             let span = target.gpu.array("span", 4)?;
             let plan = target.plan(progress, |plan| {
@@ -136,7 +140,8 @@ pub(super) fn hearing(
             let stages = vec![Stage { name: "projection", plan, rows_per_token: 1 }];
             Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
         }
-        (EarsWeights::Encoder(weights), Ears::Encoder(config)) => {
+        EarsWeights::Encoder(parts) => {
+            let (config, weights) = &**parts;
             let encoder = SoundEncoder::new(target.gpu, config, target.rows)?;
             let frames = target.plan(progress, |plan| encoder.record_frames(plan, weights, target.rows))?;
             let layers = target.plan(progress, |plan| {
@@ -148,6 +153,5 @@ pub(super) fn hearing(
             let SoundEncoder { samples: features, span, .. } = encoder;
             Ok(Sense { features, remembers: true, places: None, ends: None, span, stages })
         }
-        (EarsWeights::Encoder(_), Ears::Projection { .. }) => unreachable!("weights are those of the config"),
     }
 }

@@ -124,14 +124,7 @@ fn senses(projector: &GgufFile, text: &Metadata, config: &mut Config) -> Result<
     config.media_ids = media_ids(text)?;
     config.sound = match metadata.optional_string("clip.audio.projector_type")? {
         None => None,
-        Some("gemma4a") => {
-            let encoder = sound_encoder(projector)?;
-            Some(Sound {
-                frame_samples: encoder.row_samples(),
-                sample_rate: encoder.spectrogram.sample_rate as u32,
-                ears: Ears::Encoder(Box::new(encoder)),
-            })
-        }
+        Some("gemma4a") => Some(Sound::encoded(sound_encoder(projector)?)),
         Some("gemma4ua") => Some(Sound {
             frame_samples: metadata.usize("clip.audio.embedding_length", 1..1 << 16)?,
             sample_rate: 16_000,

@@ -9,7 +9,7 @@ pub(super) mod gguf;
 pub mod sound;
 pub mod vision;
 
-use super::gemma::{Config, Ears, Eyes, Layer, PerLayer, Sound};
+use super::gemma::{Config, Eyes, Layer, PerLayer, Sound};
 use super::gemma4_unified::{self, PatchShape};
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
@@ -45,12 +45,7 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
         read.vision = Some(gemma4_unified::vision(shape, eyes, processor.as_ref())?);
     }
     if let Some(fields) = config.optional_object("audio_config")? {
-        let encoder = SoundConfig::read(&fields, processor.as_ref())?;
-        read.sound = Some(Sound {
-            frame_samples: encoder.row_samples(),
-            sample_rate: encoder.spectrogram.sample_rate as u32,
-            ears: Ears::Encoder(Box::new(encoder)),
-        });
+        read.sound = Some(Sound::encoded(SoundConfig::read(&fields, processor.as_ref())?));
     }
     Ok(read)
 }

@@ -12,6 +12,7 @@
 // the s-th part of them.
 // grid   (ceil(rows * group / 4), num_kv_heads, SPLITS)
 // needs  nothing optional; head_dim <= 512; Q_TILE = 4 * width4
+//include shared/seen.wgsl
 
 override SPLITS: u32 = 1u;
 override Q_TILE: u32 = 512u;
@@ -37,17 +38,6 @@ var<workgroup> scores: array<f32, 1024>;
 var<workgroup> greatest_parts: array<f32, 64>;
 var<workgroup> sum_parts: array<f32, 64>;
 
-struct Seen { first: u32, end: u32 }
-
-fn seen_by(row: u32) -> Seen {
-    let position = step[0] + row;
-    var first = 0u;
-    if params.window > 0u && position + 1u > params.window { first = position + 1u - params.window; }
-    var last = position;
-    if params.sees_ends == 1u { last = max(last, ends[row]); }
-    return Seen(first, last + 1u);
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
     let rows = step[1];
@@ -61,7 +51,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     var first = 0xffffffffu;
     var end = 0u;
     for (var i = 0u; i < ITEMS; i++) {
-        seen[i] = seen_by(min((first_item + i) / group, last_row));
+        seen[i] = seen_by(min((first_item + i) / group, last_row), params.window, params.sees_ends);
         first = min(first, seen[i].first);
         end = max(end, seen[i].end);
     }

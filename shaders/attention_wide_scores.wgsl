@@ -7,15 +7,10 @@
 // grid   (ceil(tile / 16), num_kv_heads, ceil(rows of the window * group / 8)) for each window: 8 lanes, two keys a lane
 // needs  nothing optional; group = num_heads / num_kv_heads divides 8
 //include shared/seen.wgsl
+//include shared/tile.wgsl
 //include shared/woven.wgsl
 
 const MASKED: f32 = -3.0e38;
-struct Scores {
-    num_heads: u32, group: u32, width4: u32, row_words: u32,
-    slots: u32, window: u32, sees_ends: u32, tile: u32,
-    first_key: u32, first_row: u32, pad0: u32, pad1: u32,
-}
-@group(0) @binding(0) var<uniform> params: Scores;
 @group(0) @binding(1) var weight: texture_2d<u32>;
 @group(0) @binding(2) var<uniform> q: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
@@ -29,10 +24,6 @@ fn mad(a: vec4f, b: vec4f, sum: f32) -> f32 {
 fn both(place: u32, a: vec4f, b: vec4f, sums: vec2f) -> vec2f {
     let v = q[place];
     return vec2f(mad(a, v, sums.x), mad(b, v, sums.y));
-}
-
-fn query(item: u32, kv_head: u32) -> u32 {
-    return (item / params.group) * params.num_heads + kv_head * params.group + item % params.group;
 }
 
 @compute @workgroup_size(8)
@@ -50,12 +41,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let begin = params.first_row + rows * workgroup.z;
     let first_row = min(begin, step[1] - 1u);
     let last_row = min(begin + rows - 1u, step[1] - 1u);
-    let first = seen_by(first_row, params.window, params.sees_ends).first;
-    var seen_end = 0u;
-    for (var row = first_row; row <= last_row; row++) {
-        seen_end = max(seen_end, seen_by(row, params.window, params.sees_ends).end);
-    }
-    let useful = any((position >= vec2u(first)) & (position < vec2u(seen_end)));
+    let by_rows = seen_by_rows(first_row, last_row, params.window, params.sees_ends);
+    let useful = any((position >= vec2u(by_rows.first)) & (position < vec2u(by_rows.end)));
     let width4 = select(0u, params.width4, useful);
 
     let start = row_start(min(slot, last), params.row_words);

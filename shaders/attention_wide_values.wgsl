@@ -10,14 +10,8 @@
 // grid   (ceil(width4 / 8), num_kv_heads, ceil(rows of the window * group / 8)) for each window: 8 lanes
 // needs  nothing optional; group = num_heads / num_kv_heads divides 8
 //include shared/seen.wgsl
+//include shared/tile.wgsl
 
-struct Values {
-    num_heads: u32, group: u32, width4: u32, row_words: u32,
-    slots: u32, window: u32, sees_ends: u32, tile: u32,
-    first_key: u32, first_row: u32, last: u32, out_stride: u32,
-    head_dim: u32, pad0: u32, pad1: u32, pad2: u32,
-}
-@group(0) @binding(0) var<uniform> params: Values;
 @group(0) @binding(1) var v: texture_2d<u32>;
 @group(0) @binding(2) var<uniform> weights: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
@@ -36,10 +30,6 @@ fn add(place: u32, a: vec4f, b: vec4f, c: vec4f, d: vec4f, sum: vec4f) -> vec4f 
     return fma(vec4f(w.x), a, fma(vec4f(w.y), b, fma(vec4f(w.z), c, fma(vec4f(w.w), d, sum))));
 }
 
-fn query(item: u32, kv_head: u32) -> u32 {
-    return (item / params.group) * params.num_heads + kv_head * params.group + item % params.group;
-}
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
     let kv_head = workgroup.y;
@@ -55,13 +45,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if end <= params.slots {
         let first_row = min(begin, step[1] - 1u);
         let last_row = min(begin + rows - 1u, step[1] - 1u);
-        let first = seen_by(first_row, params.window, params.sees_ends).first;
-        var seen_end = 0u;
-        for (var row = first_row; row <= last_row; row++) {
-            seen_end = max(seen_end, seen_by(row, params.window, params.sees_ends).end);
-        }
-        first4 = (max(first, params.first_key) - params.first_key) / 4u;
-        end4 = min(end4, (max(seen_end, params.first_key) - params.first_key + 3u) / 4u);
+        let by_rows = seen_by_rows(first_row, last_row, params.window, params.sees_ends);
+        first4 = (max(by_rows.first, params.first_key) - params.first_key) / 4u;
+        end4 = min(end4, (max(by_rows.end, params.first_key) - params.first_key + 3u) / 4u);
     }
     let tile4 = params.tile / 4u;
     let from_weights = rows * workgroup.z * params.num_heads;

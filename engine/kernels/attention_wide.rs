@@ -8,7 +8,8 @@
 
 use super::attention::{self, Arrays, Reach, case};
 use super::case::{Case, Size};
-use super::norm_rope::{Heads, Values as Kind};
+use super::matvec_blocks::LONGEST_WINDOW;
+use super::norm_rope::{Heads, Values};
 use super::stride;
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, Gpu, PlanBuilder, Words};
@@ -20,8 +21,6 @@ use bytemuck::{Pod, Zeroable};
 const ITEMS: usize = 8;
 /// Most keys of a tile.
 const MOST_TILE: usize = 1024;
-/// Values of a window.
-const WINDOW: usize = 16_384;
 
 /// Uniform of the packing shader.
 #[repr(C)]
@@ -31,36 +30,6 @@ pub struct Pack {
     pub slots: u32,
     /// Words of 16 bytes of a place: `num_kv_heads · width4`.
     pub row_words: u32,
-    /// Zero.
-    pub pad0: u32,
-    /// Zero.
-    pub pad1: u32,
-}
-
-/// Uniform of the scores' shader.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct Scores {
-    /// `num_attention_heads`.
-    pub num_heads: u32,
-    /// Query heads of a key head.
-    pub group: u32,
-    /// Vectors of four in a head.
-    pub width4: u32,
-    /// Words of 16 bytes of a place.
-    pub row_words: u32,
-    /// Places of the cache.
-    pub slots: u32,
-    /// 0 for none.
-    pub window: u32,
-    /// 1 if rows see to their ends.
-    pub sees_ends: u32,
-    /// Keys of a tile.
-    pub tile: u32,
-    /// First place of the tile.
-    pub first_key: u32,
-    /// First row of the window.
-    pub first_row: u32,
     /// Zero.
     pub pad0: u32,
     /// Zero.
@@ -81,10 +50,10 @@ pub struct Softmax {
     pub first_key: u32,
 }
 
-/// Uniform of the values' shader.
+/// Uniform of the scores' and of the values' shader.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct Values {
+pub struct Tile {
     /// `num_attention_heads`.
     pub num_heads: u32,
     /// Query heads of a key head.
@@ -145,9 +114,9 @@ fn cut(heads: &Heads) -> Option<Cut> {
     let group = heads.num_heads / heads.num_kv_heads;
     let rows = ITEMS.checked_div(group).filter(|rows| rows * group == ITEMS)?;
     let vectors = rows * heads.num_heads;
-    let tile = (WINDOW / vectors).min(MOST_TILE) / 16 * 16;
+    let tile = (LONGEST_WINDOW / vectors).min(MOST_TILE) / 16 * 16;
     let values = [stride(heads.head_dim), tile];
-    let window_rows = values.map(|values| WINDOW.checked_div(vectors * values).unwrap_or(0) * rows);
+    let window_rows = values.map(|values| LONGEST_WINDOW.checked_div(vectors * values).unwrap_or(0) * rows);
     window_rows.iter().all(|rows| *rows > 0).then_some(Cut { rows, window_rows, tile })
 }
 
@@ -234,7 +203,7 @@ pub fn record(
         let kv_heads: Extent = (heads.num_kv_heads as u32).into();
         let groups = Extent::Rows { times: 1, tile: group_rows as u32 };
 
-        let scores = |first_row: usize| Scores {
+        let params = |first_row: usize| Tile {
             num_heads: heads.num_heads as u32,
             group: (heads.num_heads / heads.num_kv_heads) as u32,
             width4: (padded / 4) as u32,
@@ -245,19 +214,23 @@ pub fn record(
             tile: tile as u32,
             first_key: first_key as u32,
             first_row: first_row as u32,
+            last: u32::from(index + 1 == tiles),
+            out_stride: out_stride as u32,
+            head_dim: heads.head_dim as u32,
             pad0: 0,
             pad1: 0,
+            pad2: 0,
         };
-        let all: Vec<Scores> = (0..rows).step_by(q_rows).map(scores).collect();
+        let windows = |rows_each: usize| (0..rows).step_by(rows_each).map(params).collect::<Vec<Tile>>();
         let q = arrays.q.bind_window("q", most_rows * heads.num_heads * padded)?;
         let len = rows * heads.num_heads * tile;
         let binds = [k.clone(), q, step()?, ends()?, scratch.scores.bind("scores", len)?];
         let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * padded * 4;
         let shader = &shaders::ATTENTION_WIDE_SCORES;
-        plan.dispatch_windows(shader, &[], &all, q_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
 
-        let params = Softmax {
+        let softmax = Softmax {
             num_heads: heads.num_heads as u32,
             slots: slots as u32,
             tile: tile as u32,
@@ -266,30 +239,8 @@ pub fn record(
         let stats = || scratch.stats.bind("stats", rows * heads.num_heads);
         let binds = [step()?, scratch.scores.bind("scores", len)?, stats()?];
         let grid = [Extent::ROWS, (heads.num_heads as u32).into(), 1.into()];
-        plan.dispatch(&shaders::ATTENTION_WIDE_SOFTMAX, &[], &params, &binds, grid, Cost::default())?;
+        plan.dispatch(&shaders::ATTENTION_WIDE_SOFTMAX, &[], &softmax, &binds, grid, Cost::default())?;
 
-        let values = |first_row: usize| {
-            let Scores { num_heads, group, width4, row_words, slots, window, sees_ends, tile, .. } = scores(first_row);
-            Values {
-                num_heads,
-                group,
-                width4,
-                row_words,
-                slots,
-                window,
-                sees_ends,
-                tile,
-                first_key: first_key as u32,
-                first_row: first_row as u32,
-                last: u32::from(index + 1 == tiles),
-                out_stride: out_stride as u32,
-                head_dim: heads.head_dim as u32,
-                pad0: 0,
-                pad1: 0,
-                pad2: 0,
-            }
-        };
-        let all: Vec<Values> = (0..rows).step_by(weight_rows).map(values).collect();
         let binds = [
             v.clone(),
             scratch.scores.bind_window("weights", len)?,
@@ -302,7 +253,7 @@ pub fn record(
         let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * tile * 4;
         let shader = &shaders::ATTENTION_WIDE_VALUES;
-        plan.dispatch_windows(shader, &[], &all, weight_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(shader, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())
 }
@@ -314,7 +265,7 @@ pub fn reference(heads: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
 
 /// What the self-test checks and the benches time.
 pub fn cases() -> Vec<Case> {
-    let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, values: Kind::Plain };
+    let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
     let everything = Reach { window: None, sees_ends: false };
     let case = |size, heads, reach, rows, position| case("attention_wide", size, heads, reach, rows, position);
     vec![

@@ -1,7 +1,7 @@
 //! Gemma 3, the text of all its sizes (the reference is `modeling_gemma3.py` of transformers 5.23), from folders as
 //! published and from GGUF files. Pictures are left to Gemma 4: a checkpoint with a vision tower runs without it.
 
-use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope};
+use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope, gguf};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
@@ -195,8 +195,7 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
     // Ollama has names of its own for the bases.
     let theta = |names: [&str; 2], usual: f32| -> Result<f32> {
         let name = names.into_iter().find(|name| metadata.has(&key(name))).unwrap_or(names[0]);
-        let theta = metadata.optional_f32(&key(name))?.unwrap_or(usual);
-        if theta > 1.0 { Ok(theta) } else { Err(metadata.error(&key(name), format!("is {theta}, expected above 1"))) }
+        gguf::theta(metadata, &key(name), usual)
     };
     let factor = match metadata.optional_string(&key("rope.scaling.type"))? {
         Some("linear") => metadata.f32(&key("rope.scaling.factor"))?,
@@ -217,20 +216,12 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         let problem = format!("is {num_heads}, more than embedding_length {hidden_size}");
         return Err(metadata.error(&key("attention.head_count"), problem));
     }
-    let eps = metadata.optional_f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6);
-    if eps < 0.0 {
-        return Err(metadata.error(&key("attention.layer_norm_rms_epsilon"), format!("is {eps}, expected 0 or more")));
-    }
+    let eps = gguf::eps(metadata, &key("attention.layer_norm_rms_epsilon"))?;
     let heads = Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
     // And name a cap for the 1B, which has none.
     let softcap =
         metadata.optional_f32(&key("final_logit_softcapping"))?.filter(|cap| *cap > 0.0 && (*cap, count) != (30.0, 26));
     let names = Names::Gguf;
-    let embedding = file.tensor(&names.embed_tokens()).map(|tensor| tensor.shape);
-    let vocab_size = match embedding {
-        Some([words, _]) => *words,
-        _ => metadata.array_len("tokenizer.ggml.tokens")?,
-    };
     Ok(Config {
         family: FAMILIES[0],
         idle_vision: file.tensors().any(|tensor| names.is_of_vision_tower(tensor.name)),
@@ -239,7 +230,7 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         norm_offset: 0.0,
         query_scale: (scalar as f32).powf(-0.5),
         layer_scalars: false,
-        vocab_size,
+        vocab_size: gguf::vocab_size(file)?,
         hidden_size,
         layers: gguf_layers(file, count, heads)?,
         per_layer: None,

@@ -8,6 +8,7 @@
 
 mod config;
 mod decoder;
+pub(super) mod gguf;
 mod media;
 mod projection;
 mod senses;

@@ -8,6 +8,7 @@ use super::{LastOfKind, share};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::models::gemma::gguf as common;
 use crate::models::gemma::{Config, Ears, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
 use crate::models::gemma4_unified::{self, PatchShape};
 use crate::weights::{Fields, GgufFile, Metadata};
@@ -31,19 +32,9 @@ pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> 
     }
     let names = Names::Gguf;
     let layers = layers(file)?;
-    let eps = metadata.optional_f32(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6);
-    if eps < 0.0 {
-        return Err(metadata.error(&key("attention.layer_norm_rms_epsilon"), format!("is {eps}, expected 0 or more")));
-    }
-    let theta = |name: &str, usual: f32| -> Result<f32> {
-        let theta = metadata.optional_f32(&key(name))?.unwrap_or(usual);
-        if theta > 1.0 { Ok(theta) } else { Err(metadata.error(&key(name), format!("is {theta}, expected above 1"))) }
-    };
+    let eps = common::eps(metadata, &key("attention.layer_norm_rms_epsilon"))?;
+    let theta = |name: &str, usual: f32| common::theta(metadata, &key(name), usual);
     let per_layer = metadata.optional_usize(&key("embedding_length_per_layer_input"), 0..1 << 16)?.unwrap_or(0);
-    let vocab_size = match file.tensor(&names.embed_tokens()).map(|tensor| tensor.shape) {
-        Some([words, _]) => *words,
-        _ => metadata.array_len("tokenizer.ggml.tokens")?,
-    };
     let mut config = Config {
         family: PREFIX,
         idle_vision: false,
@@ -51,7 +42,7 @@ pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> 
         norm_offset: 0.0,
         query_scale: 1.0,
         layer_scalars: true,
-        vocab_size,
+        vocab_size: common::vocab_size(file)?,
         hidden_size: metadata.usize(&key("embedding_length"), 1..1 << 17)?,
         full_rope: Rope {
             theta: theta("rope.freq_base", 1_000_000.0)?,

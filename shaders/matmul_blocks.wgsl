@@ -5,6 +5,7 @@
 // grid   (ceil(outputs / 64), ceil(rows / 32), 1): a workgroup computes 64 outputs of 32 rows, a lane 4 x 4 of them
 // needs  nothing optional; x and y hold a multiple of 32 rows
 //include shared/blocks.wgsl
+//include shared/in_rows.wgsl
 //include shared/fake_quant.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
@@ -25,8 +26,6 @@ const TILE_OUTPUTS: u32 = 64u;
 const PITCH: u32 = 9u;
 var<workgroup> x_tile: array<vec4f, 288>;
 var<workgroup> weight_tile: array<vec4f, 576>;
-
-fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -7,6 +7,7 @@
 // needs  nothing optional; LANES a power of two that divides WG; rows even if GATED
 //include shared/gelu.wgsl
 //include shared/blocks.wgsl
+//include shared/in_rows.wgsl
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
@@ -23,8 +24,6 @@ struct Params { rows: u32, groups: u32, row_words: u32, first: u32, width4: u32,
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 var<workgroup> places: array<vec2f, 64>;
-
-fn words(row: u32, i: u32) -> vec4u { return weight[row + i]; }
 
 fn x_at(i: u32) -> vec4f {
     if RAGGED && i >= params.width4 { return vec4f(0.0); }

@@ -6,7 +6,7 @@
 use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::{rms_norm, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::gpu::{Array, Bind, Cost, Extent, PlanBuilder};
 use crate::shaders;
 use bytemuck::{Pod, Zeroable};
 
@@ -39,6 +39,20 @@ pub struct Arrays<'a> {
     pub h: &'a Array<f32>,
 }
 
+impl Arrays<'_> {
+    /// The bindings in the order of the shaders, for up to `most_rows` rows.
+    pub(super) fn binds(&self, most_rows: usize, hidden_size: usize) -> Result<[Bind; 5]> {
+        let all = most_rows * stride(hidden_size);
+        Ok([
+            self.y.bind("y", all)?,
+            self.weight.bind("weight", hidden_size)?,
+            self.next_weight.bind("next_weight", hidden_size)?,
+            self.x.bind("x", all)?,
+            self.h.bind("h", all)?,
+        ])
+    }
+}
+
 /// Records one dispatch over the rows of the replay. Moves `(4 * rows + 2) * hidden_size * 4` bytes.
 ///
 /// # Errors
@@ -51,14 +65,7 @@ pub fn record(
     most_rows: usize,
     arrays: &Arrays<'_>,
 ) -> Result<()> {
-    let all = most_rows * stride(hidden_size);
-    let binds = [
-        arrays.y.bind("y", all)?,
-        arrays.weight.bind("weight", hidden_size)?,
-        arrays.next_weight.bind("next_weight", hidden_size)?,
-        arrays.x.bind("x", all)?,
-        arrays.h.bind("h", all)?,
-    ];
+    let binds = arrays.binds(most_rows, hidden_size)?;
     let params = Params { hidden_size: hidden_size as u32, stride: stride(hidden_size) as u32, eps, scale };
     let size = hidden_size as u64;
     let cost = Cost { fixed_bytes: size * 8, row_bytes: size * 16, row_flops: size * 9 };

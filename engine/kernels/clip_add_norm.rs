@@ -8,7 +8,7 @@ use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::clip_norm::{self, Norm};
 use super::{Bounds, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::gpu::{Cost, Extent, PlanBuilder};
 use crate::shaders;
 use bytemuck::{Pod, Zeroable};
 
@@ -53,20 +53,8 @@ pub struct Branch {
     pub next: Norm,
 }
 
-/// What the dispatch reads and writes; rows of [`stride`]`(hidden_size)`.
-#[derive(Debug)]
-pub struct Arrays<'a> {
-    /// The branch's output.
-    pub y: &'a Array<f32>,
-    /// Weight of the norm behind the branch; not looked at without one.
-    pub weight: &'a Array<f32>,
-    /// Weight of the norm before the next branch.
-    pub next_weight: &'a Array<f32>,
-    /// The residual stream, changed in place.
-    pub x: &'a Array<f32>,
-    /// Input of the next branch.
-    pub h: &'a Array<f32>,
-}
+/// What the dispatch reads and writes; without a norm behind the branch `weight` is not looked at.
+pub use super::add_norm::Arrays;
 
 /// Records one dispatch over the rows of the replay, at most `most_rows`.
 ///
@@ -79,14 +67,7 @@ pub fn record(
     most_rows: usize,
     arrays: &Arrays<'_>,
 ) -> Result<()> {
-    let all = most_rows * stride(hidden_size);
-    let binds = [
-        arrays.y.bind("y", all)?,
-        arrays.weight.bind("weight", hidden_size)?,
-        arrays.next_weight.bind("next_weight", hidden_size)?,
-        arrays.x.bind("x", all)?,
-        arrays.h.bind("h", all)?,
-    ];
+    let binds = arrays.binds(most_rows, hidden_size)?;
     let params = Params {
         hidden_size: hidden_size as u32,
         stride: stride(hidden_size) as u32,

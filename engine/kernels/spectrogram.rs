@@ -88,6 +88,25 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The spectrogram of Gemma 4 with other lengths and bands: 16 kHz, four frames a row.
+    pub fn of_lengths(frame_length: usize, hop_length: usize, fft_length: usize, mels: usize) -> Settings {
+        Settings {
+            sample_rate: 16_000,
+            frame_length,
+            hop_length,
+            fft_length,
+            mels,
+            min_frequency: 0.0,
+            max_frequency: 8000.0,
+            floor: 1e-3,
+            preemphasis: 0.0,
+            preemphasis_htk: true,
+            scale: 1.0,
+            norms: None,
+            row_frames: 4,
+        }
+    }
+
     /// Samples of frame 0 before the first one; a frame stands around its time.
     pub fn before(&self) -> usize {
         self.frame_length / 2
@@ -314,21 +333,7 @@ pub fn cases() -> Vec<Case> {
     let case = |size, rows: usize, frame_length: usize, hop_length: usize, fft_length: usize, mels: usize| {
         let text = format!("{rows} rows of 4 frames of {frame_length}, {fft_length} points, {mels} bands");
         Case::new("spectrogram", size, text, move |gpu| {
-            let settings = Settings {
-                sample_rate: 16_000,
-                frame_length,
-                hop_length,
-                fft_length,
-                mels,
-                min_frequency: 0.0,
-                max_frequency: 8000.0,
-                floor: 1e-3,
-                preemphasis: 0.0,
-                preemphasis_htk: true,
-                scale: 1.0,
-                norms: None,
-                row_frames: 4,
-            };
+            let settings = Settings::of_lengths(frame_length, hop_length, fft_length, mels);
             let (samples, width) = (noise(1, rows * settings.row_samples()), settings.row_width());
             let in_ring = rows + settings.rows_back();
             let laid = rows_of(&settings, &samples, rows);

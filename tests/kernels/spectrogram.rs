@@ -5,29 +5,11 @@ use percept::kernels::stride;
 use proptest::prelude::*;
 use std::f32::consts::PI;
 
-fn settings(frame_length: usize, hop_length: usize, fft_length: usize, mels: usize) -> Settings {
-    Settings {
-        sample_rate: 16_000,
-        frame_length,
-        hop_length,
-        fft_length,
-        mels,
-        min_frequency: 0.0,
-        max_frequency: 8000.0,
-        floor: 1e-3,
-        preemphasis: 0.0,
-        preemphasis_htk: true,
-        scale: 1.0,
-        norms: None,
-        row_frames: 4,
-    }
-}
-
 #[test]
 fn reference_by_hand() {
     // A frame (0, 1) of two samples with the window (0, 1) has the magnitude 1 at 0 and 8 kHz; the only filter stands over
     // the middle, at which a transform of 4 has the same. Its top lies at the half of 2840 mel, 1767.8 Hz.
-    let settings = Settings { floor: 0.5, ..settings(2, 1, 4, 1) };
+    let settings = Settings { floor: 0.5, ..Settings::of_lengths(2, 1, 4, 1) };
     let y = reference(&settings, &[1.0, 0.0, 0.0], 1);
     let at_4_khz = (8000.0 - 4000.0) / (8000.0 - 1767.8f32);
     assert_close("y", &y, &[(at_4_khz + 0.5).ln(), 0.5f32.ln(), 0.0, 0.0], 1e-4);
@@ -69,7 +51,7 @@ fn shader_equals_reference() {
     for_shapes(16, shapes, |gpu, &(length, shorter, hop, mels, count, chunk, seed)| {
         let fft_length = length / 2 * 2;
         let frame = fft_length.saturating_sub(shorter).max(1);
-        let mut settings = settings(frame, hop, fft_length, mels);
+        let mut settings = Settings::of_lengths(frame, hop, fft_length, mels);
         if seed % 2 == 1 {
             settings.norms = Some([noise(seed, mels), noise(seed ^ 1, mels).iter().map(|d| d + 2.0).collect()]);
         }
@@ -85,8 +67,8 @@ fn loud_tones_leave_silent_bands_silent() {
     for gpu in gpus() {
         for (tone, height) in [(300.0, 1.0), (1000.0, 1.0), (3999.0, 0.3), (7000.0, 1e6), (50.0, 1e-9)] {
             let tone: Vec<f32> = (0..1300).map(|i| height * (2.0 * PI * tone * i as f32 / 16_000.0).sin()).collect();
-            check(gpu, &settings(320, 160, 512, 128), &tone, 3, 5e-7);
-            check(gpu, &settings(640, 160, 1024, 40), &tone, 1, 5e-7);
+            check(gpu, &Settings::of_lengths(320, 160, 512, 128), &tone, 3, 5e-7);
+            check(gpu, &Settings::of_lengths(640, 160, 1024, 40), &tone, 1, 5e-7);
         }
     }
 }
@@ -94,7 +76,7 @@ fn loud_tones_leave_silent_bands_silent() {
 #[test]
 fn silence_is_the_floor() {
     for gpu in gpus() {
-        let settings = settings(320, 160, 512, 9);
+        let settings = Settings::of_lengths(320, 160, 512, 9);
         assert_eq!(reference(&settings, &[0.0; 161], 1)[..10], [[1e-3f32.ln(); 9].as_slice(), &[0.0]].concat());
         check(gpu, &settings, &[0.0; 2000], 2, 1e-6);
     }
@@ -103,7 +85,7 @@ fn silence_is_the_floor() {
 #[test]
 fn transforms_that_are_not_there_are_refused() {
     for (frame, length) in [(10, 9), (10, 8), (10, MOST_FFT_LENGTH + 2)] {
-        let error = Tables::new(&gpus()[0], &settings(frame, 5, length, 3)).unwrap_err().to_string();
+        let error = Tables::new(&gpus()[0], &Settings::of_lengths(frame, 5, length, 3)).unwrap_err().to_string();
         assert!(error.starts_with(&format!("fft_length is {length} for frames of 10, expected an even")), "{error}");
     }
 }

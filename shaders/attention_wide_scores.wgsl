@@ -11,7 +11,7 @@
 //include shared/woven.wgsl
 
 const MASKED: f32 = -3.0e38;
-@group(0) @binding(1) var weight: texture_2d<u32>;
+@group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;
 @group(0) @binding(2) var<uniform> q: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
 @group(0) @binding(4) var<storage, read> ends: array<u32>;

@@ -12,7 +12,7 @@
 //include shared/seen.wgsl
 //include shared/tile.wgsl
 
-@group(0) @binding(1) var v: texture_2d<u32>;
+@group(0) @binding(1) var v: texture_storage_2d<rgba32uint, read>;
 @group(0) @binding(2) var<uniform> weights: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
 @group(0) @binding(4) var<storage, read> ends: array<u32>;
@@ -22,7 +22,7 @@
 
 fn value(slot: u32, word: u32) -> vec4f {
     let place = slot * params.row_words + word;
-    return bitcast<vec4f>(textureLoad(v, vec2u(place & 8191u, place >> 13u), 0));
+    return bitcast<vec4f>(textureLoad(v, vec2u(place & 8191u, place >> 13u)));
 }
 
 fn add(place: u32, a: vec4f, b: vec4f, c: vec4f, d: vec4f, sum: vec4f) -> vec4f {

@@ -1,7 +1,8 @@
 //! [`matmul`](super::matmul) for matrices of block formats: groups of 32 weights are unpacked once for all rows of a tile.
 //!
 //! Floor: `2 · rows · outputs · width` operations. Shaders: `shaders/matmul_blocks.wgsl` (tiles of 64 outputs × 32 rows ×
-//! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` (for textures: 2 outputs × 8 rows a lane).
+//! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` and `shaders/matmul_blocks_wide_subgroup.wgsl`
+//! (for textures: 2 outputs × 8 rows a lane).
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::matmul::TILE_ROWS;

@@ -1,8 +1,8 @@
 //! [`matvec`](super::matvec) for matrices of block formats: each lane multiplies whole groups of 32 weights as they are
 //! stored, so that no matrix is ever widened.
 //!
-//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, `shaders/matvec_blocks_wide.wgsl` (for
-//! textures), each with the loaders of all formats.
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, and for textures
+//! `shaders/matvec_blocks_wide.wgsl` and `shaders/matvec_blocks_wide_subgroup.wgsl`, each with the loaders of all formats.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, gate, matvec, stride};

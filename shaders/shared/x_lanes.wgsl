@@ -11,3 +11,6 @@ fn x4(e: Eight) -> vec4f { return subgroupBroadcast(e, 4u); }
 fn x5(e: Eight) -> vec4f { return subgroupBroadcast(e, 5u); }
 fn x6(e: Eight) -> vec4f { return subgroupBroadcast(e, 6u); }
 fn x7(e: Eight) -> vec4f { return subgroupBroadcast(e, 7u); }
+
+// Whether any lane needs it: lanes that hand vectors to one another stay together.
+fn any_lane(own: bool) -> bool { return subgroupAny(own); }

@@ -5,7 +5,7 @@
 //   y       [rows, ceil(width / 4)] of vec4f                                             write, where the id is of this block
 // grid   (rows, 1, 1), rows <= 65535: one workgroup a row
 // needs  nothing optional
-//include shared/blocks.wgsl
+//include shared/group.wgsl
 //include shared/in_rows.wgsl
 //include shared/gather_row.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8

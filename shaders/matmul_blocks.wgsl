@@ -4,7 +4,7 @@
 //   y       [rows, y_stride] f32, places first .. first + outputs set       write
 // grid   (ceil(outputs / 64), ceil(rows / 32), 1): a workgroup computes 64 outputs of 32 rows, a lane 4 x 4 of them
 // needs  nothing optional; x and y hold a multiple of 32 rows
-//include shared/blocks.wgsl
+//include shared/group.wgsl
 //include shared/in_rows.wgsl
 //include shared/fake_quant.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8

@@ -6,7 +6,7 @@
 // grid   (a, b, 1), a * b >= ceil(rows / (WG / LANES)): LANES lanes a row
 // needs  nothing optional; LANES a power of two that divides WG; rows even if GATED
 //include shared/gelu.wgsl
-//include shared/blocks.wgsl
+//include shared/group.wgsl
 //include shared/in_rows.wgsl
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl

@@ -46,7 +46,9 @@ fn the_adapters_of_this_machine_are_right() {
         assert_eq!((report.outcomes.len(), report.unsound), (seen, Unsound::default()));
         let kernels: std::collections::BTreeSet<_> = report.outcomes.iter().map(|o| o.kernel).collect();
         assert_eq!(kernels.len(), 33);
-        for variant in Variant::all(&gpu) {
+        // What is wide and nothing else has the shaders that every variant takes for textures.
+        let wide = Variant { wide: true, ..Variant::default() };
+        for variant in Variant::all(&gpu).into_iter().filter(|variant| *variant != wide) {
             let of_matvec = report.outcomes.iter().filter(|o| o.kernel.starts_with("matvec") && o.variant == variant);
             assert!(of_matvec.count() > 0, "{variant:?} of no kind of matvec was checked");
         }

@@ -44,7 +44,9 @@ fn a_token_costs_its_dispatches_and_one_submission() {
     for model in models() {
         let mut session = session(&model);
         let summary = session.runtime().plans.decode.summary(1);
-        assert_eq!(summary.dispatches, DISPATCHES_BESIDE + DISPATCHES_A_LAYER * model.config().layers.len());
+        // In textures, where software adapters have weights, the gate is a part of the matrix's dispatch.
+        let a_layer = DISPATCHES_A_LAYER - usize::from(model.gpu().capabilities().software);
+        assert_eq!(summary.dispatches, DISPATCHES_BESIDE + a_layer * model.config().layers.len());
         assert!(summary.bytes > model.decode_bytes() && summary.bytes < 2 * model.decode_bytes(), "{summary:?}");
         // Behind a short and a long cache, longer than the rings of sliding layers.
         for text in ["Hello".to_string(), "weather ".repeat(80)] {

@@ -3,7 +3,7 @@
 //! Floor: the rows, once in and once out. Shader: `shaders/gather.wgsl`, once for each block of the table.
 
 use super::case::{self, Case, Output, Prepared, Size, noise, picks};
-use super::{Format, Matrix, Variant, gather_blocks, row_bytes, stride};
+use super::{Format, Matrix, Variant, gather_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -74,11 +74,11 @@ pub fn record(
 ) -> Result<()> {
     let width = stride(table.width);
     for (index, block) in table.blocks.iter().enumerate() {
-        if !block.format.is_plain() {
+        if block.is_laid() {
             gather_blocks::record(plan, block, table.width, scale, aliases, most_rows, ids, y)?;
             continue;
         }
-        let shader = Variant { subgroup: false, wide: false, ..variant }.shader("gather", block.format)?;
+        let shader = Variant { subgroup: false, ..variant.of_buffer() }.shader("gather", block.format)?;
         let params = Params {
             width: table.width as u32,
             width4: (width / 4) as u32,
@@ -94,7 +94,7 @@ pub fn record(
             pad2: 0,
         };
         let binds = [
-            block.data.bind("weight", block.rows * row_bytes(block.format, table.width))?,
+            block.data.bind("weight", block.rows * block.row_bytes(table.width))?,
             ids.bind("ids", most_rows)?,
             y.bind("y", most_rows * width)?,
         ];

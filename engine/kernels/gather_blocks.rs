@@ -1,4 +1,4 @@
-//! [`gather`](super::gather) for tables of block formats.
+//! [`gather`](super::gather) for tables of block formats, and of plain ones in textures.
 //!
 //! Floor: the rows, once in and once out. Shaders: `shaders/gather_blocks.wgsl`, `shaders/gather_blocks_wide.wgsl` (for
 //! textures), once for each block of the table.
@@ -9,7 +9,7 @@ use super::{Block, Format, Variant, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
 use crate::weights::Rounding;
-use crate::weights::layout::{GROUP, WORD, row_bytes};
+use crate::weights::layout::{GROUP, WORD};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -57,7 +57,7 @@ pub fn record(
     ids: &Array<u32>,
     y: &Array<f32>,
 ) -> Result<()> {
-    let bytes = row_bytes(block.format, width);
+    let bytes = block.row_bytes(width);
     let params = Params {
         groups: width.div_ceil(GROUP) as u32,
         row_words: (bytes / WORD) as u32,

@@ -1,12 +1,12 @@
 //! A weight matrix times many vectors, `y[r, n] = Σ weight[n, k] · x[r, k]`: the projections of a prefill.
 //!
 //! Tiles of 64 outputs × 32 rows × 16 values in workgroup memory, 4 × 4 results a lane. Floor: `2 · rows · outputs ·
-//! width` operations, and the bytes of the matrix once for 32 rows. Shaders: `shaders/matmul.wgsl`,
-//! `shaders/matmul_wide.wgsl`.
+//! width` operations, and the bytes of the matrix once for 32 rows. Shader: `shaders/matmul.wgsl`; of matrices in textures
+//! and of block formats those of [`matmul_blocks`].
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::fake_quant::Inputs;
-use super::{Format, Matrix, Variant, matmul_blocks, matvec, row_bytes, stride};
+use super::{Format, Matrix, Variant, matmul_blocks, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -14,8 +14,6 @@ use bytemuck::{Pod, Zeroable};
 /// Rows of a tile; arrays of rows hold a multiple of it.
 pub const TILE_ROWS: usize = 32;
 const TILE_OUTPUTS: usize = 64;
-/// Rows of a lane of the wide variant.
-const WIDE_ROWS: u32 = 8;
 
 /// Uniform of the shader.
 #[repr(C)]
@@ -49,12 +47,12 @@ pub fn record(
     let (width, y_stride) = (stride(weight.width), stride(weight.rows));
     let mut inputs = Inputs::new(x, weight.width, rows);
     for block in &weight.blocks {
-        if !block.format.is_plain() {
+        if block.is_laid() {
             let x = inputs.rounded(plan, block.rounding.input)?;
             matmul_blocks::record(plan, variant, block, weight.width, [most_rows, y_stride], &x, y)?;
             continue;
         }
-        let shader = Variant { subgroup: false, ..variant }.shader("matmul", block.format)?;
+        let shader = Variant { subgroup: false, ..variant.of_buffer() }.shader("matmul", block.format)?;
         let params = Params {
             outputs: block.rows as u32,
             width4: (width / 4) as u32,
@@ -62,17 +60,16 @@ pub fn record(
             y_stride: y_stride as u32,
         };
         let binds = [
-            block.data.bind("weight", block.rows * row_bytes(block.format, weight.width))?,
+            block.data.bind("weight", block.rows * block.row_bytes(weight.width))?,
             x.bind("x", rows * width)?,
             y.bind("y", rows * y_stride)?,
         ];
         let cost = Cost {
-            fixed_bytes: (block.rows * row_bytes(block.format, weight.width)) as u64,
+            fixed_bytes: (block.rows * block.row_bytes(weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };
-        let tile = if variant.wide { WIDE_ROWS } else { TILE_ROWS as u32 };
-        let down = Extent::Rows { times: 1, tile };
+        let down = Extent::Rows { times: 1, tile: TILE_ROWS as u32 };
         let grid = [(block.rows.div_ceil(TILE_OUTPUTS) as u32).into(), down, 1.into()];
         plan.dispatch(shader, &[], &params, &binds, grid, cost)?;
     }

@@ -1,4 +1,5 @@
-//! [`matmul`](super::matmul) for matrices of block formats: groups of 32 weights are unpacked once for all rows of a tile.
+//! [`matmul`](super::matmul) for matrices of block formats, and of plain ones in textures: groups of 32 weights are
+//! unpacked once for all rows of a tile.
 //!
 //! Floor: `2 · rows · outputs · width` operations. Shaders: `shaders/matmul_blocks.wgsl` (tiles of 64 outputs × 32 rows ×
 //! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` and `shaders/matmul_blocks_wide_subgroup.wgsl`
@@ -10,7 +11,7 @@ use super::{Block, Format, Variant, matmul, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
 use crate::weights::Rounding;
-use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
+use crate::weights::layout::{GROUP, WORD, WOVEN};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -57,7 +58,7 @@ pub fn record(
         return matvec_blocks::record_rows(plan, variant, block, width, [most_rows, y_stride], x, y);
     }
     let rows = most_rows.next_multiple_of(TILE_ROWS);
-    let row_words = row_bytes(block.format, width) / WORD;
+    let row_words = block.row_bytes(width) / WORD;
     let params = |first_row: usize| Params {
         outputs: block.rows as u32,
         groups: width.div_ceil(GROUP) as u32,

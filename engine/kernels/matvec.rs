@@ -1,11 +1,11 @@
 //! A weight matrix times one vector, `y[n] = Σ weight[n, k] · x[k]`: the projections of a decode step.
 //!
-//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`,
-//! `shaders/matvec_wide.wgsl`.
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec.wgsl`, `shaders/matvec_subgroup.wgsl`; of matrices in
+//! textures and of block formats those of [`matvec_blocks`].
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::fake_quant::Inputs;
-use super::{Format, Matrix, Variant, gate, matvec_blocks, row_bytes, stride};
+use super::{Format, Matrix, Variant, gate, matvec_blocks, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use bytemuck::{Pod, Zeroable};
@@ -40,28 +40,28 @@ pub fn record(
 ) -> Result<()> {
     let width = stride(weight.width);
     let [workgroup, row_lanes] = LANES;
-    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match (variant.wide, variant.subgroup) {
-        (true, _) => (64, &[]),
-        (_, true) => (4, &[("WG", 64)]),
-        _ => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
+    let of_buffer = variant.of_buffer();
+    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match of_buffer.subgroup {
+        true => (4, &[("WG", 64)]),
+        false => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
     };
     let mut inputs = Inputs::new(x, weight.width, 1);
     for block in &weight.blocks {
-        if !block.format.is_plain() {
+        if block.is_laid() {
             let x = inputs.rounded(plan, block.rounding.input)?;
             matvec_blocks::record(plan, variant, block, weight.width, &x, y)?;
             continue;
         }
-        let shader = variant.shader("matvec", block.format)?;
+        let shader = of_buffer.shader("matvec", block.format)?;
         let params =
             Params { rows: block.rows as u32, width4: (width / 4) as u32, first: block.first_row as u32, pad: 0 };
         let binds = [
-            block.data.bind("weight", block.rows * row_bytes(block.format, weight.width))?,
+            block.data.bind("weight", block.rows * block.row_bytes(weight.width))?,
             x.bind("x", width)?,
             y.bind("y", weight.rows)?,
         ];
         let cost = Cost {
-            fixed_bytes: (block.rows * row_bytes(block.format, weight.width)) as u64,
+            fixed_bytes: (block.rows * block.row_bytes(weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,
             row_flops: 2 * (block.rows * weight.width) as u64,
         };
@@ -87,7 +87,7 @@ pub fn record_gated(
     y: &Array<f32>,
 ) -> Result<()> {
     match &weight.blocks[..] {
-        [block] if !block.format.is_plain() => {
+        [block] if block.is_laid() => {
             let x = Inputs::new(x, weight.width, 1).rounded(plan, block.rounding.input)?;
             matvec_blocks::record_gated(plan, variant, block, weight.width, &x, y)
         }

@@ -1,5 +1,5 @@
-//! [`matvec`](super::matvec) for matrices of block formats: each lane multiplies whole groups of 32 weights as they are
-//! stored, so that no matrix is ever widened.
+//! [`matvec`](super::matvec) for matrices of block formats, and of plain ones in textures: each lane multiplies whole groups
+//! of 32 weights as they are stored, so that no matrix is ever widened.
 //!
 //! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, and for textures
 //! `shaders/matvec_blocks_wide.wgsl` and `shaders/matvec_blocks_wide_subgroup.wgsl`, each with the loaders of all formats.
@@ -8,7 +8,7 @@ use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, gate, matvec, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
-use crate::weights::layout::{GROUP, WORD, WOVEN, row_bytes};
+use crate::weights::layout::{GROUP, WORD, WOVEN};
 use crate::weights::{Rounding, ScaleType};
 use bytemuck::{Pod, Zeroable};
 
@@ -127,7 +127,7 @@ fn dispatch(
         Rows::One | Rows::Gated => (1, 0),
     };
     let results = if gated { block.rows / 2 } else { block.rows };
-    let row_words = row_bytes(block.format, width) / WORD;
+    let row_words = block.row_bytes(width) / WORD;
     let params = |row: usize| Params {
         rows: block.rows as u32,
         groups: width.div_ceil(GROUP) as u32,

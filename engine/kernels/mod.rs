@@ -49,7 +49,7 @@ pub struct Variant {
     pub subgroup: bool,
     /// Reads f16 weights as such.
     pub f16: bool,
-    /// Many results a lane and no workgroup memory, as software adapters like it.
+    /// Many results a lane, weights out of textures and no workgroup memory, as software adapters like it.
     pub wide: bool,
 }
 
@@ -81,6 +81,11 @@ impl Variant {
         Variant { wide: true, subgroup: self.wide && self.subgroup, f16: false }
     }
 
+    /// As it is where weights lie in a buffer, for which there are no wide shaders: software adapters have few such.
+    fn of_buffer(self) -> Variant {
+        Variant { wide: false, subgroup: self.subgroup && !self.wide, f16: self.f16 }
+    }
+
     /// The shader of this variant that reads weights of `format`: `matvec_subgroup_bf16`.
     ///
     /// # Errors
@@ -93,8 +98,12 @@ impl Variant {
             (false, true) => &["_subgroup"],
             (false, false) => &[""],
         };
-        let native = if self.f16 && !self.wide && format == Format::F16 { "_native" } else { "" };
-        let name = |shape: &str| format!("{kernel}{shape}_{}{native}", format.name());
+        let suffix = match format {
+            _ if format.is_plain() && kernel.ends_with("_blocks") => "_group",
+            Format::F16 if self.f16 && !self.wide => "_native",
+            _ => "",
+        };
+        let name = |shape: &str| format!("{kernel}{shape}_{}{suffix}", format.name());
         let found = shapes.iter().find_map(|shape| {
             let name = name(shape);
             shaders::ALL.iter().find(|shader| shader.name == name)

@@ -6,6 +6,8 @@
 //! the low half of byte `i`, weight `16 + i` in the high half) or 8 bytes (two bits: weight `4 c + i` in bits
 //! `2 (c % 4)` of byte `4 (c / 4) + i`); higher bits are 4 bytes (weight `i` in bit `i`) or 8 (as the two bits above).
 //!
+//! Rows of plain formats lie so in textures: one plane of the values, to the end of the last group zeros.
+//!
 //! Rows of [`Ints`] have a plane of codes, one of scales as they are stored, and one of zero points, a byte each. Their
 //! width need not be a multiple of 32: what fills the last group is multiplied with zeros.
 
@@ -43,7 +45,9 @@ fn planes(format: Format) -> &'static [Plane] {
     const PAIRS: Plane = plane(8, 1);
     const NIBBLES: Plane = plane(16, 1);
     match format {
-        Format::F32 | Format::F16 | Format::Bf16 | Format::Ints(_) => &[],
+        Format::Ints(_) => &[],
+        Format::F32 => &const { [plane(128, 1)] },
+        Format::F16 | Format::Bf16 => &const { [plane(64, 1)] },
         Format::Q8_0 => &const { [plane(32, 1), HALF] },
         Format::Q4_0 | Format::Iq4Nl => &const { [NIBBLES, HALF] },
         Format::Q4_1 => &const { [NIBBLES, plane(4, 1)] },
@@ -65,7 +69,7 @@ pub fn row_bytes(format: Format, width: usize) -> usize {
     if let Format::Ints(ints) = format {
         return int_planes(ints, width).into_iter().sum();
     }
-    planes(format).iter().map(|plane| plane.row_bytes(width / GROUP)).sum()
+    planes(format).iter().map(|plane| plane.row_bytes(width.div_ceil(GROUP))).sum()
 }
 
 /// Bytes of the planes of a row of integers: codes, scales, zero points.
@@ -95,6 +99,10 @@ pub fn lay_row(format: Format, width: usize, row: &[u8], out: &mut [u8]) -> Resu
         return Err(Error::Length { name, expected, found: out.len() });
     }
     out.fill(0);
+    if format.is_plain() {
+        out[..row.len()].copy_from_slice(row);
+        return Ok(());
+    }
     let groups = width / GROUP;
     let mut places = [0; 4];
     let mut at = 0;

@@ -23,8 +23,9 @@ pub struct Matrix {
 
 /// Consecutive rows of a [`Matrix`].
 ///
-/// Rows of a plain format are [`stride`]`(width)` values apart: four values are one `vec4<f32>` or, of 16 bits each, one
-/// `vec2<u32>` with the first value in the low half. Rows of other formats lie as [`layout`](super::layout) says.
+/// Rows of a plain format in a buffer are [`stride`]`(width)` values apart: four values are one `vec4<f32>` or, of 16 bits
+/// each, one `vec2<u32>` with the first value in the low half. Rows of other formats, and all in textures, lie as
+/// [`layout`](super::layout) says.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// The first row.
@@ -71,7 +72,19 @@ impl Matrix {
     }
 }
 
-/// Bytes of a row of `width` values on the GPU.
-pub fn row_bytes(format: Format, width: usize) -> usize {
-    if format.is_plain() { stride(width) * format.block_bytes() } else { layout::row_bytes(format, width) }
+impl Block {
+    /// Whether rows lie in planes, for the kernels of blocks, and not one value after another.
+    pub fn is_laid(&self) -> bool {
+        !self.format.is_plain() || matches!(self.data, Words::Texture(_))
+    }
+
+    /// Bytes of a row of `width` values.
+    pub fn row_bytes(&self, width: usize) -> usize {
+        row_bytes(self.format, width, self.is_laid())
+    }
+}
+
+/// Bytes of a row of `width` values on the GPU, `laid` in planes or not.
+pub fn row_bytes(format: Format, width: usize, laid: bool) -> usize {
+    if laid { layout::row_bytes(format, width) } else { stride(width) * format.block_bytes() }
 }

@@ -97,7 +97,7 @@ impl<'a> Upload<'a> {
         let mut matrix = Matrix { rows, width, blocks: Vec::new() };
         // Rows of a texture are woven in bundles, which no two tensors share.
         let bundled = tensors.iter().all(|tensor| tensor.shape[0].is_multiple_of(WOVEN));
-        let plain = formats.iter().all(|format| format.is_plain());
+        let plain = formats.iter().all(|format| format.is_plain()) && !self.as_texture(width);
         let equal = formats.iter().all(|format| *format == formats[0]);
         let rounding = tensors[0].rounding();
         let alike = tensors.iter().all(|tensor| tensor.rounding() == rounding);
@@ -128,10 +128,15 @@ impl<'a> Upload<'a> {
     pub fn matrix_of(&self, name: &str, width: usize, values: &[f32]) -> Result<Matrix> {
         let rows = values.len() / width.max(1);
         let matrix = Matrix { rows, width, blocks: self.blocks(name, 0, rows, width, Format::F32, Rounding::NONE)? };
-        let stride = super::stride(width);
+        let (stride, mut scratch) = (super::stride(width), Vec::new());
         for block in &matrix.blocks {
-            let Words::Buffer(array) = &block.data else { continue };
-            for (index, row) in values.chunks_exact(width).skip(block.first_row).take(block.rows).enumerate() {
+            let own = &values[block.first_row * width..][..block.rows * width];
+            let Words::Buffer(array) = &block.data else {
+                lay_rows(Format::F32, width, bytemuck::cast_slice(own), true, &mut scratch)?;
+                self.gpu.write_words(&block.data, 0, &scratch);
+                continue;
+            };
+            for (index, row) in own.chunks_exact(width).enumerate() {
                 self.gpu.write_bytes(array, index * stride * 4, bytemuck::cast_slice(row));
             }
         }
@@ -148,14 +153,9 @@ impl<'a> Upload<'a> {
         format: Format,
         rounding: Rounding,
     ) -> Result<Vec<Block>> {
-        let row_bytes = row_bytes(format, width);
+        let as_texture = self.as_texture(width);
+        let row_bytes = row_bytes(format, width, as_texture || !format.is_plain());
         let has = self.gpu.capabilities();
-        // Rows of activations are windows of a uniform then.
-        let aligned = (4 * stride(width)).is_multiple_of(has.uniform_alignment as usize);
-        let as_texture = !format.is_plain()
-            && has.software
-            && width <= LONGEST_TEXTURE_ROW
-            && (aligned || width.is_multiple_of(GROUP));
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
         let unit = if as_texture { WOVEN } else { 1 };
         let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.max(unit));
@@ -177,12 +177,20 @@ impl<'a> Upload<'a> {
         Ok(blocks)
     }
 
+    /// Whether rows of `width` weights go to textures, which software adapters read several times faster.
+    fn as_texture(&self, width: usize) -> bool {
+        let has = self.gpu.capabilities();
+        // Rows of activations are windows of a uniform then.
+        let aligned = (4 * stride(width)).is_multiple_of(has.uniform_alignment as usize);
+        has.software && width <= LONGEST_TEXTURE_ROW && (aligned || width.is_multiple_of(GROUP))
+    }
+
     fn fill(&self, matrix: &mut Matrix, first: usize, tensor: &Tensor<'_>) -> Result<()> {
         let width = matrix.width;
         let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
         let mut scratch = Vec::new();
         for block in &matrix.blocks {
-            let stored_bytes = super::row_bytes(block.format, width);
+            let stored_bytes = block.row_bytes(width);
             let begin = block.first_row.max(first);
             let end = (block.first_row + block.rows).min(first + tensor.shape[0]);
             let mut row = begin;

@@ -1,26 +1,21 @@
-// A group is 32 consecutive weights of a row in eight times four codes of a byte each: weight 4 c + i is
-// scale * values(codes[c])[i] + offset, with one scale and offset for its first 16 weights and one for its last. Rows are
-// planes of words of 16 bytes as engine/weights/layout.rs lays them; `words(row, i)` of a kernel reads word i of the row
-// that begins at `row`. Codes become floats only where they are multiplied:
-// whole groups of floats would not fit the registers.
-
-struct Group { codes: array<u32, 8>, scale: vec2f, offset: vec2f }
+// Codes of block formats, a byte each.
+alias Code = u32;
 
 // Four bits a weight in one word: weights 0 to 15 in the low halves of its bytes, 16 to 31 in the high ones.
-fn nibbles(w: vec4u) -> array<u32, 8> {
+fn nibbles(w: vec4u) -> array<Code, 8> {
     let low = w & vec4u(0x0f0f0f0fu);
     let high = (w >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
-    return array<u32, 8>(
+    return array<Code, 8>(
         low.x, low.y, low.z, low.w,
         high.x, high.y, high.z, high.w,
     );
 }
 
 // The same with a fifth bit, bit i of `fifth` that of weight i.
-fn nibbles_and_bit(w: vec4u, fifth: u32) -> array<u32, 8> {
+fn nibbles_and_bit(w: vec4u, fifth: u32) -> array<Code, 8> {
     let low = w & vec4u(0x0f0f0f0fu);
     let high = (w >> vec4u(4u)) & vec4u(0x0f0f0f0fu);
-    return array<u32, 8>(
+    return array<Code, 8>(
         low.x | spread(fifth), low.y | spread(fifth >> 4u),
         low.z | spread(fifth >> 8u), low.w | spread(fifth >> 12u),
         high.x | spread(fifth >> 16u), high.y | spread(fifth >> 20u),

@@ -1,4 +1,5 @@
 // int4: (q - 8 - zero point) times a scale. Planes: 4 bits (1 word a group), the scales, the zero points.
+//include shared/blocks.wgsl
 //include shared/scales.wgsl
 const HAS_OFFSET: bool = true;
 

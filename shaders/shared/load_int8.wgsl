@@ -1,4 +1,5 @@
 // int8: (q - zero point) times a scale, q signed. Planes: the bytes (2 words a group), the scales, the zero points.
+//include shared/blocks.wgsl
 //include shared/scales.wgsl
 override HAS_OFFSET: bool = ZERO_POINTS;
 
@@ -7,7 +8,7 @@ fn head(row: u32, groups: u32, run: u32) -> Head { return scales_of_run(row, 2u 
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let a = words(row, 2u * g);
     let b = words(row, 2u * g + 1u);
-    let q = array<u32, 8>(
+    let q = array<Code, 8>(
         a.x, a.y, a.z, a.w,
         b.x, b.y, b.z, b.w,
     );

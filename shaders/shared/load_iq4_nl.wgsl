@@ -1,4 +1,5 @@
 // iq4_nl: 16 uneven steps, times an f16. Planes: 4 bits (1 word a group), the scales (8 groups a word).
+//include shared/blocks.wgsl
 //include shared/table.wgsl
 alias Head = vec4u;
 const HAS_OFFSET: bool = false;

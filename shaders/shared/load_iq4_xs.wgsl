@@ -1,5 +1,6 @@
 // iq4_xs: 16 uneven steps, times a six-bit scale less 32, times an f16 for 256. Planes: 4 bits (1 word a group), f16 and
 // packed scales (16 groups a word).
+//include shared/blocks.wgsl
 //include shared/table.wgsl
 alias Head = vec2u;
 const HAS_OFFSET: bool = false;

@@ -1,4 +1,5 @@
 // mxfp4: fp4 (E2M1) times a power of two. Planes: 4 bits (1 word a group), the exponents (16 groups a word).
+//include shared/blocks.wgsl
 //include shared/table.wgsl
 alias Head = vec2u;
 const HAS_OFFSET: bool = false;

@@ -1,5 +1,6 @@
 // q2_k: q times four bits, less four bits, for 16 weights; both times an f16 for 256. Planes: 2 bits (2 groups a word),
 // the bytes of both (8 groups a word), the two f16 (32 groups a word).
+//include shared/blocks.wgsl
 struct Head { scales: vec4u, d: vec2f }
 const HAS_OFFSET: bool = true;
 
@@ -13,7 +14,7 @@ fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let both = words(row, g / 2u);
     let odd = (g & 1u) != 0u;
     let low = select(both.xy, both.zw, odd);
-    let q = array<u32, 8>(
+    let q = array<Code, 8>(
         pair_of_bits(low, 0u), pair_of_bits(low, 1u), pair_of_bits(low, 2u), pair_of_bits(low, 3u),
         pair_of_bits(low, 4u), pair_of_bits(low, 5u), pair_of_bits(low, 6u), pair_of_bits(low, 7u),
     );

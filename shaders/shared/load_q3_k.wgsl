@@ -1,5 +1,6 @@
 // q3_k: (q - 4) times a six-bit scale less 32 for 16 weights, times an f16 for 256. Planes: 2 bits (2 groups a word),
 // third bits (4 groups a word), the packed scales and the f16 (8 groups a word).
+//include shared/blocks.wgsl
 alias Head = vec4u;
 const HAS_OFFSET: bool = true;
 
@@ -11,7 +12,7 @@ fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let both = words(row, g / 2u);
     let low = select(both.xy, both.zw, (g & 1u) != 0u);
     let third = words(row, groups / 2u + g / 4u)[g & 3u];
-    let q = array<u32, 8>(
+    let q = array<Code, 8>(
         pair_of_bits(low, 0u) | (spread(third) >> 2u), pair_of_bits(low, 1u) | (spread(third >> 4u) >> 2u),
         pair_of_bits(low, 2u) | (spread(third >> 8u) >> 2u), pair_of_bits(low, 3u) | (spread(third >> 12u) >> 2u),
         pair_of_bits(low, 4u) | (spread(third >> 16u) >> 2u), pair_of_bits(low, 5u) | (spread(third >> 20u) >> 2u),

@@ -1,4 +1,5 @@
 // q4_0: (q - 8) times an f16. Planes: 4 bits (1 word a group), the scales (8 groups a word).
+//include shared/blocks.wgsl
 alias Head = vec4u;
 const HAS_OFFSET: bool = true;
 

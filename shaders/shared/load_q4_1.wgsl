@@ -1,4 +1,5 @@
 // q4_1: q times an f16, plus an f16. Planes: 4 bits (1 word a group), scale and offset (4 groups a word).
+//include shared/blocks.wgsl
 alias Head = array<vec4u, 2>;
 const HAS_OFFSET: bool = true;
 

@@ -1,5 +1,6 @@
 // q4_k: q times a scale of six bits, plus an offset of six bits. Planes: 4 bits (1 word a group), the packed scales
 // (8 groups a word).
+//include shared/blocks.wgsl
 //include shared/six_bits.wgsl
 alias Head = vec4u;
 const HAS_OFFSET: bool = true;

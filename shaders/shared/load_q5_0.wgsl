@@ -1,4 +1,5 @@
 // q5_0: (q - 16) times an f16. Planes: 4 bits (1 word a group), fifth bits (4 groups a word), the scales (8 groups a word).
+//include shared/blocks.wgsl
 struct Head { fifths: array<vec4u, 2>, scales: vec4u }
 const HAS_OFFSET: bool = true;
 

@@ -1,4 +1,5 @@
 // q5_1: q times an f16, plus an f16. Planes: 4 bits (1 word a group), fifth bits, scale and offset (each 4 groups a word).
+//include shared/blocks.wgsl
 struct Head { fifths: array<vec4u, 2>, pairs: array<vec4u, 2> }
 const HAS_OFFSET: bool = true;
 

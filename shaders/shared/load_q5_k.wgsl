@@ -1,5 +1,6 @@
 // q5_k: as q4_k with a fifth bit. Planes: 4 bits (1 word a group), fifth bits (4 groups a word), the packed scales
 // (8 groups a word).
+//include shared/blocks.wgsl
 //include shared/six_bits.wgsl
 struct Head { fifths: array<vec4u, 2>, scales: vec4u }
 const HAS_OFFSET: bool = true;

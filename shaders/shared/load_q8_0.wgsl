@@ -1,4 +1,5 @@
 // q8_0: 32 signed bytes, times an f16. Planes: the bytes (2 words a group), the scales (8 groups a word).
+//include shared/blocks.wgsl
 alias Head = vec4u;
 const HAS_OFFSET: bool = false;
 
@@ -9,7 +10,7 @@ fn head(row: u32, groups: u32, run: u32) -> Head {
 fn group(row: u32, groups: u32, g: u32, head: Head) -> Group {
     let a = words(row, 2u * g);
     let b = words(row, 2u * g + 1u);
-    let q = array<u32, 8>(
+    let q = array<Code, 8>(
         a.x, a.y, a.z, a.w,
         b.x, b.y, b.z, b.w,
     );

@@ -4,7 +4,7 @@ fn x_at(row: u32, at: u32) -> vec4f {
     return x[row + at];
 }
 
-fn weights(codes: u32, scale: f32, offset: f32) -> vec4f {
+fn weights(codes: Code, scale: f32, offset: f32) -> vec4f {
     return fma(values(codes), vec4f(scale), vec4f(offset));
 }
 

@@ -5,7 +5,7 @@ fn x_at(row: u32, at: u32) -> vec4f {
 }
 
 // Products of both rows' codes with four values, and the sum of these.
-fn four(v: vec4f, a: u32, b: u32, sums: vec3f) -> vec3f {
+fn four(v: vec4f, a: Code, b: Code, sums: vec3f) -> vec3f {
     var plain = sums.z;
     if HAS_OFFSET { plain += v.x + v.y + v.z + v.w; }
     return vec3f(mad(values(a), v, sums.x), mad(values(b), v, sums.y), plain);

@@ -1,6 +1,6 @@
 use crate::support::*;
 use percept::kernels::gather::{self, Aliases};
-use percept::kernels::{Variant, case, gather_blocks, stride};
+use percept::kernels::{Format, Variant, case, gather_blocks, stride};
 use percept::weights::Rounding;
 use proptest::prelude::*;
 
@@ -25,6 +25,26 @@ fn shader_equals_reference_in_every_block_format() {
             });
             let expected = gather_blocks::reference(&values, width, &ids, 3.5, Aliases::NONE);
             assert_close(&format!("{format} {as_texture}"), &y.read(gpu), &expected, 1e-6);
+        }
+    });
+}
+
+#[test]
+fn plain_rows_in_textures_may_have_any_width() {
+    let shapes = (1usize..70, 1usize..600, 1usize..70, 1usize..9);
+    for_shapes(4, (shapes, any::<u64>()), |gpu, &((words, width, block_rows, count), seed)| {
+        for format in Format::PLAIN {
+            let (table, values) = case::block_matrix(gpu, format, seed, words, width, block_rows, true).unwrap();
+            let ids = case::picks(seed, count, words);
+            let on_gpu = gpu.array_of("ids", &ids).unwrap();
+            let y = Output::new(gpu, "y", count * stride(width));
+            run(gpu, count, |plan| {
+                gather::record(plan, Variant::best(gpu), &table, 3.5, Aliases::NONE, count, &on_gpu, &y.array)
+            });
+            // Zeros lie between the rows.
+            let expected = gather_blocks::reference(&values, width, &ids, 3.5, Aliases::NONE);
+            let expected = spread(&expected, width, stride(width));
+            assert_close(format.name(), &y.read(gpu), &expected, 1e-6);
         }
     });
 }

@@ -1,6 +1,6 @@
 use crate::support::*;
 use percept::kernels::matmul::TILE_ROWS;
-use percept::kernels::{Variant, case, fake_quant, matmul, matmul_blocks, stride};
+use percept::kernels::{Format, Variant, case, fake_quant, matmul, matmul_blocks, stride};
 use percept::weights::{Ints, Rounding};
 use proptest::prelude::*;
 
@@ -41,6 +41,20 @@ fn product(gpu: &percept::gpu::Gpu, weight: &percept::kernels::Matrix, x: &[f32]
     run(gpu, count, |plan| matmul::record(plan, Variant::best(gpu), weight, count, &on_gpu, &y));
     let all = gpu.read(&y).unwrap();
     all.chunks(stride(outputs)).take(count).flat_map(|row| row[..outputs].iter().copied()).collect()
+}
+
+#[test]
+fn plain_weights_in_textures_may_have_any_width() {
+    let widths = prop_oneof![1usize..600, Just(2205)];
+    let shapes = (1usize..70, widths, 1usize..70, 1usize..40);
+    for_shapes(4, (shapes, any::<u64>()), |gpu, &((outputs, width, block_rows, count), seed)| {
+        for format in Format::PLAIN {
+            let (weight, values) = case::block_matrix(gpu, format, seed, outputs, width, block_rows, true).unwrap();
+            let x = noise(seed ^ 1, count * width);
+            let expected = matmul_blocks::reference(&values, width, &x);
+            assert_close(format.name(), &product(gpu, &weight, &x, count), &expected, 4e-6);
+        }
+    });
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use crate::support::*;
-use percept::kernels::{Variant, case, fake_quant, gate, matvec, matvec_blocks, stride};
+use percept::kernels::{Format, Variant, case, fake_quant, gate, matvec, matvec_blocks, stride};
 use percept::weights::Rounding;
 use proptest::prelude::*;
 
@@ -40,6 +40,21 @@ fn shader_equals_reference_in_every_kind_of_integers() {
             run(gpu, 1, |plan| matvec::record(plan, Variant::best(gpu), &weight, &on_gpu, &y.array));
             let expected = matvec_blocks::reference(&values, &x);
             assert_close(&format!("{ints:?} {as_texture}"), &y.read(gpu), &expected, 4e-6);
+        }
+    });
+}
+
+#[test]
+fn plain_weights_in_textures_may_have_any_width() {
+    let shapes = (1usize..70, 1usize..600, 1usize..70);
+    for_shapes(4, (shapes, any::<u64>()), |gpu, &((outputs, width, block_rows), seed)| {
+        for format in Format::PLAIN {
+            let (weight, values) = case::block_matrix(gpu, format, seed, outputs, width, block_rows, true).unwrap();
+            let x = noise(seed ^ 1, width);
+            let on_gpu = rows(gpu, "x", &x, width, stride(width));
+            let y = Output::new(gpu, "y", outputs);
+            run(gpu, 1, |plan| matvec::record(plan, Variant::best(gpu), &weight, &on_gpu, &y.array));
+            assert_close(format.name(), &y.read(gpu), &matvec_blocks::reference(&values, &x), 4e-6);
         }
     });
 }

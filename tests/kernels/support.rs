@@ -188,10 +188,10 @@ fn pack(values: &[f32], bits: impl Fn(f32) -> u16) -> Vec<u32> {
     values.chunks_exact(2).map(|two| u32::from(bits(two[0])) | u32::from(bits(two[1])) << 16).collect()
 }
 
-/// Every block format, in a buffer and in a texture.
+/// Every block format in a buffer, and these and the plain ones in a texture.
 pub fn both_places() -> Vec<(Format, bool)> {
-    let blocks = || Format::all().filter(|format| !format.is_plain());
-    blocks().map(|format| (format, false)).chain(blocks().map(|format| (format, true))).collect()
+    let blocks = Format::all().filter(|format| !format.is_plain());
+    blocks.map(|format| (format, false)).chain(Format::all().map(|format| (format, true))).collect()
 }
 
 /// Integers with every way to write their scales, in a buffer and in a texture.

@@ -62,11 +62,7 @@ fn every_bad_config_gets_one_sentence() {
         ("text_config.use_double_wide_mlp", json!("yes"), "is \"yes\", expected true or false"),
         ("text_config.hidden_size_per_layer_input", json!(-1), "is -1, expected a whole number"),
         ("text_config.vocab_size_per_layer_input", json!(600), "is 600, expected as many as vocab_size, 608"),
-        (
-            "text_config.enable_moe_block",
-            json!(true),
-            "is true; the size with experts is not supported yet, E2B and E4B are",
-        ),
+        ("text_config.enable_moe_block", json!("yes"), "is \"yes\", expected true or false"),
         ("text_config.rope_parameters.full_attention.rope_theta", json!(0.5), "is 0.5, expected above 1"),
         ("text_config.rope_parameters.full_attention.partial_rotary_factor", json!(2), "is 2, expected 0 to 1"),
         (
@@ -97,6 +93,44 @@ fn every_bad_config_gets_one_sentence() {
         let error = read(folder.path()).expect_err(field).to_string();
         let (_, sentence) = error.split_once("config.json: ").unwrap();
         assert_eq!(sentence, format!("{field} {expected}"), "{value}");
+    }
+}
+
+#[test]
+fn every_bad_config_with_experts_gets_one_sentence() {
+    let known = [("num_experts", json!(6)), ("top_k_experts", json!(2)), ("moe_intermediate_size", json!(20))];
+    let read_with = |field: &str, value: Value| {
+        let mut variant = Variant::of(FIXTURE);
+        set(&mut variant.config, "text_config.enable_moe_block", json!(true));
+        for (name, usual) in &known {
+            let value = if *name == field { value.clone() } else { usual.clone() };
+            set(&mut variant.config, &format!("text_config.{name}"), value);
+        }
+        read(variant.write(&[]).path())
+    };
+    assert_eq!(read_with("", json!(null)).unwrap().experts.unwrap().shape.top_k, 2);
+    let table = [
+        ("num_experts", json!(null), "is missing"),
+        ("num_experts", json!(0), "is 0, expected 1 to 1024"),
+        ("num_experts", json!(1025), "is 1025, expected 1 to 1024"),
+        ("num_experts", json!(-6), "is -6, expected a whole number"),
+        ("num_experts", json!(1), "is 2, expected 1 to 1"),
+        ("num_experts", json!("six"), "is \"six\", expected a whole number"),
+        ("top_k_experts", json!(null), "is missing"),
+        ("top_k_experts", json!(0), "is 0, expected 1 to 6"),
+        ("top_k_experts", json!(7), "is 7, expected 1 to 6"),
+        ("top_k_experts", json!(1.5), "is 1.5, expected a whole number"),
+        ("moe_intermediate_size", json!(null), "is missing"),
+        ("moe_intermediate_size", json!(0), "is 0, expected 1 to 262143"),
+        ("moe_intermediate_size", json!(-20), "is -20, expected a whole number"),
+        ("moe_intermediate_size", json!(262_144), "is 262144, expected 1 to 262143"),
+    ];
+    for (field, value, expected) in table {
+        let error = read_with(field, value.clone()).expect_err(field).to_string();
+        let (_, sentence) = error.split_once("config.json: text_config.").unwrap();
+        // One number may be wrong for another.
+        let named = if expected == "is 2, expected 1 to 1" { "top_k_experts" } else { field };
+        assert_eq!(sentence, format!("{named} {expected}"), "{value}");
     }
 }
 

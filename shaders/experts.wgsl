@@ -9,6 +9,7 @@
 // grid   (ceil(outputs / (WG / LANES)), rows, top_k if GATED, else 1): LANES lanes an output
 // needs  nothing optional; LANES a power of two that divides WG
 //include shared/gelu.wgsl
+//include shared/of_experts.wgsl
 //include shared/chosen.wgsl
 //each load_f32 load_f16 load_bf16 load_f16_native
 

@@ -13,6 +13,7 @@
 //include shared/woven.wgsl
 //include shared/dot.wgsl
 //include shared/product.wgsl
+//include shared/of_experts.wgsl
 //include shared/chosen.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 

@@ -9,6 +9,7 @@ pub mod clamp;
 pub mod clip_add_norm;
 pub mod clip_norm;
 pub mod clip_silu;
+pub mod expert_tiles;
 pub mod experts;
 pub mod fake_quant;
 pub mod gate;
@@ -157,6 +158,7 @@ pub fn cases() -> Vec<Case> {
         clip_add_norm::cases(),
         clip_norm::cases(),
         clip_silu::cases(),
+        expert_tiles::cases(),
         experts::cases(),
         fake_quant::cases(),
         gate::cases(),

@@ -9,6 +9,7 @@ mod clamp;
 mod clip_add_norm;
 mod clip_norm;
 mod clip_silu;
+mod expert_tiles;
 mod experts;
 mod fake_quant;
 mod gate;

@@ -6,8 +6,8 @@ use super::weights::{ExpertsWeights, LayerInputWeights, LayerWeights, PerLayerWe
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::{
-    Matrix, Variant, add_norm, attention, attention_wide, experts, gate, gather, matmul, matvec, norm_rope, norm_sum,
-    per_layer, rms_norm, route, sample, softcap, stride, take_row,
+    Matrix, Variant, add_norm, attention, attention_wide, expert_tiles, experts, gate, gather, matmul, matvec,
+    norm_rope, norm_sum, per_layer, rms_norm, route, sample, softcap, stride, take_row,
 };
 use crate::models::runtime::{Angles, Inputs, Plans};
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,8 +79,8 @@ struct ExpertsStates {
     scores: Array<f32>,
     ids: Array<u32>,
     shares: Array<f32>,
+    tiles: Array<u32>,
     activated: Array<f32>,
-    /// What all experts of a row make of it.
     y: Array<f32>,
 }
 
@@ -132,8 +132,9 @@ impl States {
                     scores: rows_of("router scores", shape.num_experts)?,
                     ids: gpu.array("chosen experts", rows * shape.top_k)?,
                     shares: gpu.array("shares of experts", rows * shape.top_k)?,
+                    tiles: gpu.array("rows of experts", expert_tiles::tiles_len(shape, rows))?,
                     activated: gpu.array("activated in experts", rows * shape.top_k * stride(intermediate_size))?,
-                    y: gpu.array("experts", rows * stride(config.hidden_size))?,
+                    y: gpu.array("experts", rows * shape.top_k * stride(config.hidden_size))?,
                 }),
                 None => None,
             },
@@ -317,15 +318,22 @@ impl Recorder<'_> {
         let (hidden, eps) = (self.config.hidden_size, self.config.eps);
         rms_norm::record(plan, hidden, eps, most, x, &weights.router_norm, h)?;
         self.project(plan, rows, &weights.router_proj, h, &states.scores)?;
-        let ExpertsStates { scores, ids, shares, activated, y: sum } = states;
+        let ExpertsStates { scores, ids, shares, tiles, activated, y: sums } = states;
         let arrays = route::Arrays { scores, scale: &weights.per_expert_scale, ids, shares };
         route::record(plan, config.shape, most, &arrays)?;
         rms_norm::record(plan, hidden, eps, most, x, &weights.pre_norm, h)?;
-        let chosen = experts::Chosen { shape: config.shape, ids, shares };
+        let tiles = match rows {
+            Rows::Chunk => {
+                expert_tiles::record(plan, config.shape, most, ids, &self.inputs.step, tiles)?;
+                Some(tiles)
+            }
+            Rows::One => None,
+        };
+        let chosen = experts::Chosen { shape: config.shape, ids, shares, tiles };
         experts::record_gated(plan, self.variant, &weights.gate_up_proj, &chosen, most, h, activated)?;
-        experts::record_sum(plan, self.variant, &weights.down_proj, &chosen, most, activated, sum)?;
-        let arrays = norm_sum::Arrays { x: sum, weight: &weights.dense_post_norm, x_weight: &weights.post_norm, y };
-        norm_sum::record(plan, hidden, eps, most, &arrays)
+        experts::record_sum(plan, self.variant, &weights.down_proj, &chosen, most, activated, sums)?;
+        let arrays = norm_sum::Arrays { x: sums, weight: &weights.dense_post_norm, x_weight: &weights.post_norm, y };
+        norm_sum::record(plan, hidden, eps, chosen.parts(), most, &arrays)
     }
 
     /// `y` onto the residual stream, and the norm before the next branch.

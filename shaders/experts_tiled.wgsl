@@ -6,7 +6,7 @@
 //   tiles   [tiles, 9] u32: an expert and eight slots, or none                                      read
 //   shares  [rows * top_k] f32; not looked at if GATED                                              read
 //   y       [rows * top_k, y_stride] f32, outputs of them set                                       write
-// grid   (ceil(outputs / (WG / LANES)), tiles, 1), half as many along the first axis if not GATED: LANES lanes an output
+// grid   (ceil(n / (WG / LANES)), tiles, 1), n half the outputs if GATED, else a quarter: LANES lanes for four rows of weights
 // needs  nothing optional; LANES a power of two that divides WG
 //include shared/gelu.wgsl
 //include shared/of_experts.wgsl
@@ -19,15 +19,15 @@
 @group(0) @binding(4) var<storage, read> shares: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-fn products(row: u32, other: u32, rows: array<u32, 8>, part: u32) -> array<vec2f, 8> {
-    var sums: array<vec2f, 8>;
+fn products(weights: vec4u, rows: array<u32, 8>, part: u32) -> array<vec4f, 8> {
+    let starts = weights * params.width4;
+    var sums: array<vec4f, 8>;
     for (var i = part; i < params.width4; i += LANES) {
-        let v = unpack(weight[row * params.width4 + i]);
-        let w = unpack(weight[other * params.width4 + i]);
-        for (var r = 0u; r < 8u; r++) {
-            let four = x[rows[r] + i];
-            sums[r] += vec2f(dot(v, four), dot(w, four));
-        }
+        let four = mat4x4f(
+            unpack(weight[starts.x + i]), unpack(weight[starts.y + i]),
+            unpack(weight[starts.z + i]), unpack(weight[starts.w + i]),
+        );
+        for (var r = 0u; r < 8u; r++) { sums[r] += x[rows[r] + i] * four; }
     }
     return sums;
 }

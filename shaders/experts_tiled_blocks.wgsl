@@ -6,7 +6,7 @@
 //   tiles   [tiles, 9] u32: an expert and eight slots, or none                                      read
 //   shares  [rows * top_k] f32; not looked at if GATED                                              read
 //   y       [rows * top_k, y_stride] f32, outputs of them set                                       write
-// grid   (ceil(outputs / (WG / LANES)), tiles, 1), half as many along the first axis if not GATED: LANES lanes an output
+// grid   (ceil(n / (WG / LANES)), tiles, 1), n half the outputs if GATED, else a quarter: LANES lanes for four rows of weights
 // needs  nothing optional; LANES a power of two that divides WG; whole groups
 //include shared/gelu.wgsl
 //include shared/blocks.wgsl

@@ -1,21 +1,26 @@
-// Shares of a lane, of LANES, in the products of two rows of groups with eight rows of x; words and row_start are the
+// Shares of a lane, of LANES, in the products of four rows of groups with eight rows of x; words and row_start are the
 // includer's.
-fn products(row: u32, other: u32, rows: array<u32, 8>, part: u32) -> array<vec2f, 8> {
-    let a = row_start(row, params.row_words);
-    let b = row_start(other, params.row_words);
-    var sums: array<vec2f, 8>;
+fn four_weights(w: Group, c: u32) -> vec4f {
+    let high = c > 3u;
+    let scale = select(w.scale.x, w.scale.y, high);
+    return fma(values(w.codes[c]), vec4f(scale), vec4f(select(w.offset.x, w.offset.y, high)));
+}
+
+fn group_at(start: u32, g: u32) -> Group { return group(start, params.groups, g, head(start, params.groups, g / 8u)); }
+
+fn products(weights: vec4u, rows: array<u32, 8>, part: u32) -> array<vec4f, 8> {
+    let words = params.row_words;
+    let starts = vec4u(
+        row_start(weights.x, words), row_start(weights.y, words), row_start(weights.z, words), row_start(weights.w, words));
+    var sums: array<vec4f, 8>;
     for (var g = part; g < params.groups; g += LANES) {
-        let p = group(a, params.groups, g, head(a, params.groups, g / 8u));
-        let q = group(b, params.groups, g, head(b, params.groups, g / 8u));
-        for (var c = 0u; c < 8u; c++) {
-            let scale = select(vec2f(p.scale.x, q.scale.x), vec2f(p.scale.y, q.scale.y), c > 3u);
-            let offset = select(vec2f(p.offset.x, q.offset.x), vec2f(p.offset.y, q.offset.y), c > 3u);
-            let v = fma(values(p.codes[c]), vec4f(scale.x), vec4f(offset.x));
-            let w = fma(values(q.codes[c]), vec4f(scale.y), vec4f(offset.y));
-            for (var r = 0u; r < 8u; r++) {
-                let four = x[rows[r] + 8u * g + c];
-                sums[r] += vec2f(dot(v, four), dot(w, four));
-            }
+        let a = group_at(starts.x, g);
+        let b = group_at(starts.y, g);
+        let c = group_at(starts.z, g);
+        let d = group_at(starts.w, g);
+        for (var i = 0u; i < 8u; i++) {
+            let four = mat4x4f(four_weights(a, i), four_weights(b, i), four_weights(c, i), four_weights(d, i));
+            for (var r = 0u; r < 8u; r++) { sums[r] += x[rows[r] + 8u * g + i] * four; }
         }
     }
     return sums;

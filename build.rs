@@ -137,7 +137,11 @@ fn entry(joined: &Joined, module: &naga::Module, subgroup: bool) -> String {
                 naga::AddressSpace::Uniform if is_array => "Window",
                 naga::AddressSpace::Uniform => "Uniform",
                 naga::AddressSpace::Handle => match module.types[v.ty].inner {
-                    naga::TypeInner::Image { class: naga::ImageClass::Storage { .. }, .. } => "TextureWrite",
+                    naga::TypeInner::Image { class: naga::ImageClass::Storage { access, .. }, .. }
+                        if access.contains(naga::StorageAccess::STORE) =>
+                    {
+                        "TextureWrite"
+                    }
                     _ => "Texture",
                 },
                 naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => "ReadWrite",

@@ -410,3 +410,66 @@ fn broken_files_are_named() {
         assert_eq!(file.sentence(), format!("model.gguf: {expected}"));
     }
 }
+
+/// Pieces of one character each, so that nothing merges, against the library's model without merges.
+#[test]
+fn characters_as_the_library_has_them() {
+    use tokenizers::models::bpe::{BPE, Merges, Vocab};
+    let letters = ["a", "b", "é", "漢", "🦊", "\u{301}", "▁", "<", "0", "x"];
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 16) as usize % below
+    };
+    for round in 0..300 {
+        let mut tokens: Vec<String> = letters.iter().filter(|_| random(2) == 0).map(|c| c.to_string()).collect();
+        let bytes = random(4);
+        // All bytes, most of them, or none, and sometimes spelled in small letters, which do not count.
+        tokens
+            .extend((0..=255u8).filter(|_| bytes == 1 || bytes == 2 && random(8) > 0).map(|b| format!("<0x{b:02X}>")));
+        tokens.extend((128..=255u8).filter(|_| bytes == 3).map(|b| format!("<0x{b:02x}>")));
+        tokens.push("<unk>".into());
+        // Of a spelling that comes twice the later one counts.
+        tokens.push(tokens[random(tokens.len())].clone());
+        let unk = (random(3) > 0).then(|| tokens.iter().position(|token| token == "<unk>").unwrap());
+
+        let texts: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let mut file = Gguf(BTreeMap::new())
+            .put("general.architecture", string_value("llama"))
+            .text("model", "llama")
+            .texts("tokens", &texts)
+            .f32s("scores", &vec![0.0; texts.len()])
+            .flag("add_bos_token", false)
+            .flag("add_space_prefix", false);
+        let vocab: Vocab = tokens.iter().cloned().zip(0..).collect();
+        let mut library = BPE::builder().vocab_and_merges(vocab, Merges::new()).fuse_unk(true).byte_fallback(true);
+        if let Some(unk) = unk {
+            file = file.number("unknown_token_id", unk as u32);
+            library = library.unk_token("<unk>".into());
+        }
+        let (ours, library) = (file.open().unwrap(), library.build().unwrap());
+        assert_eq!(ours.vocab_size(), tokenizers::Model::get_vocab_size(&library));
+        for id in 0..texts.len() as u32 + 2 {
+            assert_eq!(ours.token(id), tokenizers::Model::id_to_token(&library, id), "round {round}, id {id}");
+        }
+        for _ in 0..20 {
+            let text: String =
+                (0..random(12)).map(|_| [&letters[..], &["ß", "€", "\0"]].concat()[random(13)]).collect();
+            let expected = tokenizers::Model::tokenize(&library, &text).unwrap();
+            let expected: Vec<u32> = expected.iter().map(|token| token.id).collect();
+            assert_eq!(ours.encode(&text).unwrap(), expected, "round {round}: {text:?} by {unk:?} of {tokens:?}");
+        }
+    }
+}
+
+#[test]
+fn greatest_id_that_is_not_special() {
+    assert_eq!(Gguf::llama().open().unwrap().greatest_plain_id(), 6);
+    assert_eq!(Gguf::llama().i32s("token_type", &[2, 3, 3, 1, 1, 1, 3]).open().unwrap().greatest_plain_id(), 5);
+    assert_eq!(Gguf::byte_level().open().unwrap().greatest_plain_id(), 3);
+    // The later of two that are spelled the same counts.
+    let twice = Gguf::byte_level().texts("tokens", &["a", "b", "ab", "a", "<|end|>"]);
+    assert_eq!(twice.open().unwrap().greatest_plain_id(), 3);
+}

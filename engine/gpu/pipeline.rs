@@ -223,10 +223,10 @@ fn layout_entry(binding: u32, kind: &Binding, windows: bool) -> wgpu::BindGroupL
             format: TEXTURE,
             view_dimension: wgpu::TextureViewDimension::D2,
         },
-        Binding::Texture(_) => wgpu::BindingType::Texture {
-            sample_type: wgpu::TextureSampleType::Uint,
+        Binding::Texture(_) => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::ReadOnly,
+            format: TEXTURE,
             view_dimension: wgpu::TextureViewDimension::D2,
-            multisampled: false,
         },
     };
     wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }

@@ -261,7 +261,7 @@ pub(super) fn case(kernel: &'static str, size: Size, heads: Heads, reach: Reach,
         let bytes = 2 * (seen(rows - 1).end - seen(0).start) * kv * dim * 4;
         let flops = (0..rows).map(|row| seen(row).len()).sum::<usize>() * num_heads * dim * 4;
         let scratch = attention_wide::Scratch::new(gpu, &[(heads, slots)], rows)?;
-        let prepared = Prepared::new(rows, outputs, move |plan, _| {
+        let prepared = Prepared::new(rows, outputs, move |plan, variant| {
             let arrays = Arrays {
                 q: &q,
                 k_cache: &k_cache,
@@ -273,7 +273,7 @@ pub(super) fn case(kernel: &'static str, size: Size, heads: Heads, reach: Reach,
             };
             match (rows, &scratch) {
                 (_, Some(scratch)) if kernel == "attention_wide" => {
-                    attention_wide::record(plan, &heads, reach, slots, rows, &arrays, scratch)
+                    attention_wide::record(plan, variant, &heads, reach, [slots, rows], &arrays, scratch)
                 }
                 (1, _) => record_split(plan, &heads, reach, slots, &arrays),
                 _ => record(plan, &heads, reach, slots, rows, &arrays),

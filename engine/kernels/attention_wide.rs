@@ -4,13 +4,14 @@
 //!
 //! The same online softmax: over tiles t, `m = max(m, max s_t)`, `l = l · e^(m_before − m) + Σ e^(s_t − m)`, and the sums of
 //! values likewise; `out = sums / l` behind the last tile. Shaders: `shaders/attention_wide_pack.wgsl`,
-//! `shaders/attention_wide_scores.wgsl`, `shaders/attention_wide_softmax.wgsl`, `shaders/attention_wide_values.wgsl`.
+//! `shaders/attention_wide_scores.wgsl`, `shaders/attention_wide_softmax.wgsl`, `shaders/attention_wide_values.wgsl`, and
+//! for subgroups `shaders/attention_wide_scores_subgroup.wgsl`, `shaders/attention_wide_values_subgroup.wgsl`.
 
 use super::attention::{self, Arrays, Reach, case};
 use super::case::{Case, Size};
 use super::matvec_blocks::LONGEST_WINDOW;
 use super::norm_rope::{Heads, Values};
-use super::stride;
+use super::{Variant, stride};
 use crate::error::Result;
 use crate::gpu::{Array, Cost, Extent, Gpu, PlanBuilder, Words};
 use crate::shaders;
@@ -165,10 +166,10 @@ pub fn fits(heads: &Heads) -> bool {
 /// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shaders.
 pub fn record(
     plan: &mut PlanBuilder<'_>,
+    variant: Variant,
     heads: &Heads,
     reach: Reach,
-    slots: usize,
-    most_rows: usize,
+    [slots, most_rows]: [usize; 2],
     arrays: &Arrays<'_>,
     scratch: &Scratch,
 ) -> Result<()> {
@@ -193,6 +194,10 @@ pub fn record(
     let binds = [k_cache, v_cache, step()?, k.clone(), v.clone()];
     plan.dispatch(&shaders::ATTENTION_WIDE_PACK, &[], &params, &binds, grid, Cost::default())?;
 
+    let (scores, values) = match variant.of_texture().subgroup {
+        true => (&shaders::ATTENTION_WIDE_SCORES_SUBGROUP, &shaders::ATTENTION_WIDE_VALUES_SUBGROUP),
+        false => (&shaders::ATTENTION_WIDE_SCORES, &shaders::ATTENTION_WIDE_VALUES),
+    };
     let tiles = slots.div_ceil(tile);
     let pairs = (heads.num_heads * heads.head_dim) as u64;
     for index in 0..tiles {
@@ -227,7 +232,7 @@ pub fn record(
         let binds = [k.clone(), q, step()?, ends()?, scratch.scores.bind("scores", len)?];
         let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * padded * 4;
-        let shader = &shaders::ATTENTION_WIDE_SCORES;
+        let shader = scores;
         plan.dispatch_windows(shader, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
 
         let softmax = Softmax {
@@ -252,7 +257,7 @@ pub fn record(
         ];
         let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * tile * 4;
-        let shader = &shaders::ATTENTION_WIDE_VALUES;
+        let shader = values;
         plan.dispatch_windows(shader, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())

@@ -51,7 +51,7 @@ pub fn record(
     for block in &weight.blocks {
         if !block.format.is_plain() {
             let x = inputs.rounded(plan, block.rounding.input)?;
-            matmul_blocks::record(plan, block, weight.width, most_rows, y_stride, &x, y)?;
+            matmul_blocks::record(plan, variant, block, weight.width, [most_rows, y_stride], &x, y)?;
             continue;
         }
         let shader = Variant { subgroup: false, ..variant }.shader("matmul", block.format)?;

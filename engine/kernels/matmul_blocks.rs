@@ -1,7 +1,8 @@
 //! [`matmul`](super::matmul) for matrices of block formats: groups of 32 weights are unpacked once for all rows of a tile.
 //!
 //! Floor: `2 · rows · outputs · width` operations. Shaders: `shaders/matmul_blocks.wgsl` (tiles of 64 outputs × 32 rows ×
-//! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` (for textures: 2 outputs × 8 rows a lane).
+//! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` and `shaders/matmul_blocks_wide_subgroup.wgsl`
+//! (for textures: 2 outputs × 8 rows a lane).
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::matmul::TILE_ROWS;
@@ -44,16 +45,16 @@ const WIDE_ROWS: usize = 8;
 /// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
 pub fn record(
     plan: &mut PlanBuilder<'_>,
+    variant: Variant,
     block: &Block,
     width: usize,
-    most_rows: usize,
-    y_stride: usize,
+    [most_rows, y_stride]: [usize; 2],
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
     let is_texture = matches!(block.data, Words::Texture(_));
     if is_texture && WIDE_ROWS * stride(width) > matvec_blocks::LONGEST_WINDOW {
-        return matvec_blocks::record_rows(plan, block, width, most_rows, y_stride, x, y);
+        return matvec_blocks::record_rows(plan, variant, block, width, [most_rows, y_stride], x, y);
     }
     let rows = most_rows.next_multiple_of(TILE_ROWS);
     let row_words = row_bytes(block.format, width) / WORD;
@@ -75,7 +76,7 @@ pub fn record(
         row_bytes: (width + block.rows) as u64 * 4,
         row_flops: 2 * (block.rows * width) as u64,
     };
-    let variant = Variant { wide: is_texture, ..Variant::default() };
+    let variant = if is_texture { variant.of_texture() } else { Variant::default() };
     let shader = variant.shader("matmul_blocks", block.format)?;
     let overrides = matvec_blocks::overrides(block.format, width);
     if is_texture {

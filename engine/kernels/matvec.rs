@@ -49,7 +49,7 @@ pub fn record(
     for block in &weight.blocks {
         if !block.format.is_plain() {
             let x = inputs.rounded(plan, block.rounding.input)?;
-            matvec_blocks::record(plan, block, weight.width, &x, y)?;
+            matvec_blocks::record(plan, variant, block, weight.width, &x, y)?;
             continue;
         }
         let shader = variant.shader("matvec", block.format)?;
@@ -89,7 +89,7 @@ pub fn record_gated(
     match &weight.blocks[..] {
         [block] if !block.format.is_plain() => {
             let x = Inputs::new(x, weight.width, 1).rounded(plan, block.rounding.input)?;
-            matvec_blocks::record_gated(plan, block, weight.width, &x, y)
+            matvec_blocks::record_gated(plan, variant, block, weight.width, &x, y)
         }
         _ => {
             record(plan, variant, weight, x, gate_up)?;

@@ -1,8 +1,8 @@
 //! [`matvec`](super::matvec) for matrices of block formats: each lane multiplies whole groups of 32 weights as they are
 //! stored, so that no matrix is ever widened.
 //!
-//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, `shaders/matvec_blocks_wide.wgsl` (for
-//! textures), each with the loaders of all formats.
+//! Floor: the bytes of the matrix, once. Shaders: `shaders/matvec_blocks.wgsl`, and for textures
+//! `shaders/matvec_blocks_wide.wgsl` and `shaders/matvec_blocks_wide_subgroup.wgsl`, each with the loaders of all formats.
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, gate, matvec, stride};
@@ -56,8 +56,15 @@ pub const LONGEST_WINDOW: usize = 16_384;
 ///
 /// # Errors
 /// [`Error::Length`](crate::Error::Length) if an array is shorter than its shape in the shader.
-pub fn record(plan: &mut PlanBuilder<'_>, block: &Block, width: usize, x: &Array<f32>, y: &Array<f32>) -> Result<()> {
-    record_rows(plan, block, width, 1, 0, x, y)
+pub fn record(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    block: &Block,
+    width: usize,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    dispatch(plan, variant, block, width, Rows::One, x, y)
 }
 
 /// Records a block whose first half of rows is a gate: `y[n] = gelu_tanh(block[n] · x) · (block[rows / 2 + n] · x)`, the
@@ -67,12 +74,13 @@ pub fn record(plan: &mut PlanBuilder<'_>, block: &Block, width: usize, x: &Array
 /// As [`record`].
 pub(super) fn record_gated(
     plan: &mut PlanBuilder<'_>,
+    variant: Variant,
     block: &Block,
     width: usize,
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
-    dispatch(plan, block, width, true, [1, 0], x, y)
+    dispatch(plan, variant, block, width, Rows::Gated, x, y)
 }
 
 /// As [`record`] for up to `most_rows` rows of `x`, whose results are `y_stride` apart, one dispatch each: for matrices
@@ -82,25 +90,42 @@ pub(super) fn record_gated(
 /// As [`record`].
 pub(super) fn record_rows(
     plan: &mut PlanBuilder<'_>,
+    variant: Variant,
     block: &Block,
     width: usize,
-    most_rows: usize,
-    y_stride: usize,
-    x: &Array<f32>,
-    y: &Array<f32>,
-) -> Result<()> {
-    dispatch(plan, block, width, false, [most_rows, y_stride], x, y)
-}
-
-fn dispatch(
-    plan: &mut PlanBuilder<'_>,
-    block: &Block,
-    width: usize,
-    gated: bool,
     [most_rows, y_stride]: [usize; 2],
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
+    dispatch(plan, variant, block, width, Rows::Many { most_rows, y_stride }, x, y)
+}
+
+/// What is multiplied.
+enum Rows {
+    One,
+    /// One, the first half of whose results is a gate for the second.
+    Gated,
+    /// As many as a replay has, their results so far apart.
+    Many {
+        most_rows: usize,
+        y_stride: usize,
+    },
+}
+
+fn dispatch(
+    plan: &mut PlanBuilder<'_>,
+    variant: Variant,
+    block: &Block,
+    width: usize,
+    of: Rows,
+    x: &Array<f32>,
+    y: &Array<f32>,
+) -> Result<()> {
+    let gated = matches!(of, Rows::Gated);
+    let (most_rows, y_stride) = match of {
+        Rows::Many { most_rows, y_stride } => (most_rows, y_stride),
+        Rows::One | Rows::Gated => (1, 0),
+    };
     let results = if gated { block.rows / 2 } else { block.rows };
     let row_words = row_bytes(block.format, width) / WORD;
     let params = |row: usize| Params {
@@ -124,7 +149,7 @@ fn dispatch(
     let mut overrides = overrides(block.format, width);
     overrides.push(("GATED", gated.into()));
     if let Words::Texture(_) = block.data {
-        let shader = Variant { wide: true, ..Variant::default() }.shader("matvec_blocks", block.format)?;
+        let shader = variant.of_texture().shader("matvec_blocks", block.format)?;
         let binds = [weight, x.bind_window("x", most_rows * stride(width))?, y];
         let all: Vec<Params> = (0..most_rows).map(params).collect();
         let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];

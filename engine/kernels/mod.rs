@@ -61,17 +61,18 @@ impl Variant {
     /// Everything that the adapter has and that the self-test did not find wrong on it.
     pub fn best(gpu: &Gpu) -> Variant {
         let (has, unsound) = (gpu.capabilities(), gpu.unsound());
-        // A subgroup of less than 4 lanes would need more room for partial sums than the shader has. Software adapters
-        // compute a row in one lane faster than they add across lanes.
-        let subgroup = has.subgroup.is_some_and(|(least, _)| least >= 4) && !has.software;
-        Variant { subgroup: subgroup && !unsound.subgroup, f16: has.f16 && !unsound.f16, wide: has.software }
+        let wide = has.software;
+        let subgroup = has.subgroup.is_some_and(|(least, _)| least >= least_subgroup(wide));
+        Variant { subgroup: subgroup && !unsound.subgroup, f16: has.f16 && !unsound.f16, wide }
     }
 
     /// What it needs, for reports.
     pub fn name(self) -> &'static str {
         match (self.wide, self.subgroup, self.f16) {
-            (true, _, false) => "wide",
-            (true, _, true) => "wide, f16",
+            (true, false, false) => "wide",
+            (true, false, true) => "wide, f16",
+            (true, true, false) => "wide, subgroup",
+            (true, true, true) => "wide, subgroup, f16",
             (false, false, false) => "baseline",
             (false, true, false) => "subgroup",
             (false, false, true) => "f16",
@@ -79,30 +80,44 @@ impl Variant {
         }
     }
 
+    /// As it is where weights lie in a texture, which only wide shaders read.
+    fn of_texture(self) -> Variant {
+        Variant { wide: true, subgroup: self.wide && self.subgroup, f16: false }
+    }
+
     /// The shader of this variant that reads weights of `format`: `matvec_subgroup_bf16`.
     ///
     /// # Errors
     /// [`Error::Argument`] if there is none.
     fn shader(self, kernel: &str, format: Format) -> Result<&'static Shader> {
-        let shape = match (self.wide, self.subgroup) {
-            (true, _) => "_wide",
-            (false, true) => "_subgroup",
-            (false, false) => "",
+        // Where lanes have nothing to hand one another, there is no wide shader for subgroups of its own.
+        let shapes: &[&str] = match (self.wide, self.subgroup) {
+            (true, true) => &["_wide_subgroup", "_wide"],
+            (true, false) => &["_wide"],
+            (false, true) => &["_subgroup"],
+            (false, false) => &[""],
         };
         let native = if self.f16 && !self.wide && format == Format::F16 { "_native" } else { "" };
-        let name = format!("{kernel}{shape}_{}{native}", format.name());
-        let found = shaders::ALL.iter().find(|shader| shader.name == name);
+        let name = |shape: &str| format!("{kernel}{shape}_{}{native}", format.name());
+        let found = shapes.iter().find_map(|shape| {
+            let name = name(shape);
+            shaders::ALL.iter().find(|shader| shader.name == name)
+        });
         found.copied().ok_or_else(|| Error::Argument {
             name: "weights",
-            problem: format!("need a shader {name}, which there is not"),
+            problem: format!("need a shader {}, which there is not", name(shapes[0])),
         })
     }
 
     /// Every variant that runs on the adapter, the baseline first.
     pub fn all(gpu: &Gpu) -> Vec<Variant> {
         let has = gpu.capabilities();
-        let subgroup = has.subgroup.is_some_and(|(least, _)| least >= 4);
+        let reaches = |wide| has.subgroup.is_some_and(|(least, _)| least >= least_subgroup(wide));
+        let subgroup = reaches(false);
         let mut all = vec![Variant::default(), Variant { wide: true, ..Variant::default() }];
+        if reaches(true) {
+            all.push(Variant { wide: true, subgroup: true, f16: false });
+        }
         if subgroup {
             all.push(Variant { subgroup, ..Variant::default() });
         }
@@ -114,6 +129,12 @@ impl Variant {
         }
         all
     }
+}
+
+/// Lanes of the smallest subgroup that the shaders can do with: eight hand vectors to one another in wide ones, and the
+/// others have no room for the partial sums of subgroups of less than four.
+fn least_subgroup(wide: bool) -> u32 {
+    if wide { 8 } else { 4 }
 }
 
 /// Between which values something is clamped; the greatest finite ones where there is no bound, so that shaders meet no

@@ -4,10 +4,12 @@
 //! Read as Transformers reads it (`AutoTokenizer.from_pretrained(…, gguf_file=…)`), so that a prompt has the same ids.
 //! What such a file leaves out stays out: a byte-level vocabulary gets no Unicode normalisation.
 
-use super::pieces::Pieces;
+use super::model::{AnyModel, AnyTokenizer};
+use super::pieces::{Pieces, Ranks};
 use crate::error::{Error, Result};
 use crate::weights::GgufFile;
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use tokenizers::decoders::{byte_fallback::ByteFallback, fuse::Fuse, sequence::Sequence as Decoders, strip::Strip};
@@ -18,7 +20,7 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper};
-use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
+use tokenizers::{Model, SplitDelimiterBehavior};
 
 /// Stands for a space in vocabularies in the manner of SentencePiece.
 const SPACE: char = '▁';
@@ -134,6 +136,16 @@ enum Kind {
     ByteLevel(Option<&'static str>),
 }
 
+/// A token with its bytes as the characters that stand for them.
+fn in_bytes(token: &str) -> String {
+    use tokenizers::{NormalizedString, Normalizer};
+    let mut bytes = NormalizedString::from(token);
+    match tokenizers::normalizers::byte_level::ByteLevel::new().normalize(&mut bytes) {
+        Ok(()) => bytes.get().to_string(),
+        Err(_) => token.to_string(),
+    }
+}
+
 /// A vocabulary and where it comes from, for errors.
 pub(super) struct Builder<'f> {
     pub(super) path: &'f Path,
@@ -142,16 +154,13 @@ pub(super) struct Builder<'f> {
 
 impl Builder<'_> {
     /// The tokenizer, and its special tokens by role.
-    pub(super) fn build(&self) -> Result<(Tokenizer, Option<Pieces>, BTreeMap<String, String>)> {
+    pub(super) fn build(&self) -> Result<(AnyTokenizer, BTreeMap<String, String>)> {
         let kind = self.kind()?;
         self.check()?;
-        let mut vocab = Vocab::default();
-        vocab.extend(self.spelled(kind).into_iter().zip(0..));
-        let pieces = match &self.vocabulary.merges {
-            Some(_) => None,
-            None => Some(self.pieces(kind)?),
-        };
-        let mut inner = Tokenizer::new(self.model(vocab, kind)?);
+        let mut inner = AnyTokenizer::new(match &self.vocabulary.merges {
+            Some(_) => AnyModel::Library(self.merging(kind)?.into()),
+            None => AnyModel::Pieces(self.pieces(kind)?),
+        });
         self.add_stages(&mut inner, kind).map_err(|e| self.refuse(e.to_string()))?;
         let model = inner.get_model();
 
@@ -173,7 +182,7 @@ impl Builder<'_> {
         let special_tokens = special_tokens
             .map(|(role, id)| (role.to_string(), self.vocabulary.tokens[*id as usize].to_string()))
             .collect();
-        Ok((inner, pieces, special_tokens))
+        Ok((inner, special_tokens))
     }
 
     fn kind(&self) -> Result<Kind> {
@@ -233,40 +242,28 @@ impl Builder<'_> {
     }
 
     /// The tokens as the model knows them.
-    fn spelled(&self, kind: Kind) -> Vec<String> {
-        let tokens = self.vocabulary.tokens.iter();
-        match kind {
+    fn spelled(&self, kind: Kind) -> impl Iterator<Item = Cow<'_, str>> + Clone {
+        let alphabet: HashSet<char> = match kind {
+            Kind::ByteLevel(_) => ByteLevel::alphabet().into_iter().collect(),
+            _ => HashSet::new(),
+        };
+        let types = self.vocabulary.token_types.iter().flatten().copied().chain(std::iter::repeat(0));
+        self.vocabulary.tokens.iter().zip(types).map(move |(token, type_)| match kind {
             // Runs of spaces stand in Gemma's files as such.
-            Kind::Gemma => tokens
-                .map(|token| match token.contains(' ') && token.trim().is_empty() {
-                    true => SPACE.to_string().repeat(token.chars().count()),
-                    false => (*token).to_string(),
-                })
-                .collect(),
-            Kind::Llama => tokens.map(|token| (*token).to_string()).collect(),
-            Kind::ByteLevel(_) => {
-                let alphabet: HashSet<char> = ByteLevel::alphabet().into_iter().collect();
-                let types = self.vocabulary.token_types.iter().flatten().copied().chain(std::iter::repeat(0));
-                let respell = |token: &str| {
-                    use tokenizers::{NormalizedString, Normalizer};
-                    let mut bytes = NormalizedString::from(token);
-                    match tokenizers::normalizers::byte_level::ByteLevel::new().normalize(&mut bytes) {
-                        Ok(()) => bytes.get().to_string(),
-                        Err(_) => token.to_string(),
-                    }
-                };
-                tokens
-                    .zip(types)
-                    .map(|(token, kind)| match kind == CONTROL || token.chars().all(|c| alphabet.contains(&c)) {
-                        true => (*token).to_string(),
-                        false => respell(token),
-                    })
-                    .collect()
+            Kind::Gemma if token.contains(' ') && token.trim().is_empty() => {
+                Cow::Owned(SPACE.to_string().repeat(token.chars().count()))
             }
-        }
+            Kind::ByteLevel(_) if type_ != CONTROL && !token.chars().all(|c| alphabet.contains(&c)) => {
+                Cow::Owned(in_bytes(token))
+            }
+            _ => Cow::Borrowed(*token),
+        })
     }
 
-    fn model(&self, vocab: Vocab, kind: Kind) -> Result<BPE> {
+    /// The model of a file that lists merges.
+    fn merging(&self, kind: Kind) -> Result<BPE> {
+        let mut vocab = Vocab::default();
+        vocab.extend(self.spelled(kind).map(Cow::into_owned).zip(0..));
         let longest = vocab.keys().map(String::len).max().unwrap_or(0);
         let merges = self.vocabulary.merges.iter().flatten().map(|merge| {
             let (left, right) = merge.split_once(' ')?;
@@ -280,8 +277,8 @@ impl Builder<'_> {
         let mut builder = BPE::builder().vocab_and_merges(vocab, merges);
         if !matches!(kind, Kind::ByteLevel(_)) {
             builder = builder.fuse_unk(true).byte_fallback(true);
-            if let Some(id) = self.vocabulary.roles.get("unk_token") {
-                builder = builder.unk_token(self.vocabulary.tokens[*id as usize].to_string());
+            if let Some(token) = self.unk_token() {
+                builder = builder.unk_token(token);
             }
         }
         builder.build().map_err(|_| self.broken_merge(kind))
@@ -289,15 +286,14 @@ impl Builder<'_> {
 
     /// Which merge is at fault; looked for only once there is one, since half a million merges take long to look up.
     fn broken_merge(&self, kind: Kind) -> Error {
-        let spelled = self.spelled(kind);
-        let tokens: HashSet<&str> = spelled.iter().map(String::as_str).collect();
+        let tokens: HashSet<Cow<str>> = self.spelled(kind).collect();
         for (index, merge) in self.vocabulary.merges.iter().flatten().enumerate() {
             let Some((left, right)) = merge.split_once(' ') else {
                 let problem = format!("holds {merge:?} at index {index}, expected two tokens with a space between");
                 return self.error("merges", problem);
             };
             let whole = format!("{left}{right}");
-            if let Some(unknown) = [left, right, &whole].into_iter().find(|token| !tokens.contains(token)) {
+            if let Some(unknown) = [left, right, &whole].into_iter().find(|token| !tokens.contains(*token)) {
                 let problem = format!("holds {merge:?} at index {index}, but {unknown:?} is none of the tokens");
                 return self.error("merges", problem);
             }
@@ -305,22 +301,30 @@ impl Builder<'_> {
         self.error("merges", "cannot be used".into())
     }
 
-    /// What stands for merges where the file has none. Better is the higher score; Gemma's scores do not follow the
-    /// order in which it merges, its ids do.
+    fn unk_token(&self) -> Option<String> {
+        self.vocabulary.roles.get("unk_token").map(|id| self.vocabulary.tokens[*id as usize].to_string())
+    }
+
+    /// The model of a file that lists no merges. Better is the higher score; Gemma's scores do not follow the order in
+    /// which it merges, its ids do.
     fn pieces(&self, kind: Kind) -> Result<Pieces> {
         // A special token never comes about by merging, or text that only spells it could not be told apart.
         let types = self.vocabulary.token_types.as_deref().unwrap_or_default();
         let special = |id: usize| types.get(id) == Some(&CONTROL);
-        match (kind, &self.vocabulary.scores) {
-            (Kind::Gemma, _) => Ok(Pieces::by_id(self.vocabulary.tokens.len(), special)),
-            (Kind::Llama, Some(scores)) => Ok(Pieces::by_score(scores, special)),
-            (Kind::Llama, None) => Err(self.error("scores", "is missing, and so is tokenizer.ggml.merges".into())),
-            (Kind::ByteLevel(_), _) => Err(self.error("merges", "is missing".into())),
-        }
+        let ranks = match (kind, &self.vocabulary.scores) {
+            (Kind::Gemma, _) => Ranks::by_id(self.vocabulary.tokens.len(), special),
+            (Kind::Llama, Some(scores)) => Ranks::by_score(scores, special),
+            (Kind::Llama, None) => {
+                return Err(self.error("scores", "is missing, and so is tokenizer.ggml.merges".into()));
+            }
+            (Kind::ByteLevel(_), _) => return Err(self.error("merges", "is missing".into())),
+        };
+        Pieces::new(self.spelled(kind), ranks, self.unk_token())
+            .ok_or_else(|| self.error("tokens", "holds 4 GiB of text or more".into()))
     }
 
     /// What stands before and behind the model.
-    fn add_stages(&self, inner: &mut Tokenizer, kind: Kind) -> tokenizers::Result<()> {
+    fn add_stages(&self, inner: &mut AnyTokenizer, kind: Kind) -> tokenizers::Result<()> {
         let to_space = || Replace::new(SPACE.to_string(), " ");
         match kind {
             Kind::Gemma => {

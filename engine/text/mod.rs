@@ -1,6 +1,7 @@
 //! Text to token ids and back; chat templates.
 
 mod gguf;
+mod model;
 mod pieces;
 mod python;
 mod special;

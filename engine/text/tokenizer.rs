@@ -1,7 +1,7 @@
 //! The tokenizer of a checkpoint: `tokenizer.json` run by the `tokenizers` crate, and the special tokens beside it.
 
 use super::gguf::{Builder, Vocabulary};
-use super::pieces::Pieces;
+use super::model::AnyTokenizer;
 use super::special::special_tokens;
 use super::stream::{Decoder, TextStream};
 use crate::error::{Error, Result};
@@ -25,9 +25,7 @@ pub struct Tokenizer {
 
 struct Shared {
     path: PathBuf,
-    inner: tokenizers::Tokenizer,
-    /// Merges what `inner`, which then has no merges, leaves as characters.
-    pieces: Option<Pieces>,
+    inner: AnyTokenizer,
     /// The added tokens of `inner` without the special ones, for text in which those are only letters.
     plain: AddedVocabulary,
     decoder: Decoder,
@@ -67,10 +65,10 @@ impl Tokenizer {
             ));
         }
         drop(json);
-        let parsed = guard(|| tokenizers::Tokenizer::from_bytes(&bytes));
+        let parsed = guard(|| AnyTokenizer::from_bytes(&bytes));
         let inner = parsed.map_err(|problem| refuse(format!("it cannot be used: {problem}")))?;
         drop(bytes);
-        Tokenizer::new(path.clone(), inner, None, special_tokens(folder)?)
+        Tokenizer::new(path.clone(), inner, special_tokens(folder)?)
     }
 
     /// The tokenizer that the metadata of a GGUF file describe.
@@ -80,16 +78,11 @@ impl Tokenizer {
     /// another one.
     pub fn from_gguf(file: &GgufFile) -> Result<Tokenizer> {
         let vocabulary = Vocabulary::of(file)?;
-        let (inner, pieces, special_tokens) = Builder { path: file.path(), vocabulary }.build()?;
-        Tokenizer::new(file.path().into(), inner, pieces, special_tokens)
+        let (inner, special_tokens) = Builder { path: file.path(), vocabulary }.build()?;
+        Tokenizer::new(file.path().into(), inner, special_tokens)
     }
 
-    fn new(
-        path: PathBuf,
-        mut inner: tokenizers::Tokenizer,
-        pieces: Option<Pieces>,
-        special_tokens: BTreeMap<String, String>,
-    ) -> Result<Tokenizer> {
+    fn new(path: PathBuf, mut inner: AnyTokenizer, special_tokens: BTreeMap<String, String>) -> Result<Tokenizer> {
         let refuse = |problem: String| Error::Tokenizer { path: path.clone(), problem };
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| refuse(e.to_string()))?;
@@ -100,7 +93,7 @@ impl Tokenizer {
         let mut plain = added.clone();
         plain.set_encode_special_tokens(true);
         let vocab_size = inner.get_vocab_size(true);
-        let shared = Shared { path, inner, pieces, plain, decoder, special_ids, special_tokens, vocab_size };
+        let shared = Shared { path, inner, plain, decoder, special_ids, special_tokens, vocab_size };
         Ok(Tokenizer { shared: Arc::new(shared) })
     }
 
@@ -145,13 +138,7 @@ impl Tokenizer {
             if let Some(pre_tokenizer) = inner.get_pre_tokenizer() {
                 pre_tokenizer.pre_tokenize(&mut parts)?;
             }
-            parts.tokenize(|part| {
-                let tokens = model.tokenize(part.get())?;
-                Ok(match &self.shared.pieces {
-                    Some(pieces) => pieces.merge(&tokens, |piece| model.token_to_id(piece)),
-                    None => tokens,
-                })
-            })?;
+            parts.tokenize(|part| model.tokenize(part.get()))?;
             let encoding = parts.into_encoding(None, 0, OffsetType::None)?;
             inner.post_process(encoding, None, around).map(|encoding| encoding.get_ids().to_vec())
         };
@@ -206,7 +193,10 @@ impl Tokenizer {
 
     /// The greatest id of a token that is not special, so that text can hold it.
     pub fn greatest_plain_id(&self) -> u32 {
-        self.shared.inner.get_vocab(true).into_values().filter(|id| !self.is_special(*id)).max().unwrap_or(0)
+        let inner = &self.shared.inner;
+        let plain = |id: u32| !self.is_special(id);
+        let added = inner.get_added_vocabulary().get_vocab().values().copied().filter(|id| plain(*id)).max();
+        added.max(inner.get_model().greatest_id(plain)).unwrap_or(0)
     }
 
     /// Every special token, as it is spelled.

@@ -7,10 +7,10 @@ use crate::gpu::{Array, Gpu, Words};
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Bytes written in one go.
-const PIECE: usize = 4 << 20;
-/// Bytes after which the staging memory of the driver is waited for and given back.
-const FLUSH_EVERY: u64 = 8 << 20;
+/// The staging memory of the driver is waited for and given back after this part of all bytes, within bounds: small
+/// models must not need more memory for loading than for running, large ones not wait too often.
+const FLUSHES: u64 = 64;
+const FLUSH_BYTES: std::ops::RangeInclusive<u64> = 2 << 20..=32 << 20;
 /// Weights of the longest row that is kept in a texture: those that kernels multiply with a window of `x`.
 const LONGEST_TEXTURE_ROW: usize = 16_384;
 /// A block is not made smaller than this when memory is short.
@@ -24,12 +24,14 @@ pub struct Upload<'a> {
     total: u64,
     done: Cell<u64>,
     unflushed: Cell<u64>,
+    flush_bytes: u64,
 }
 
 impl<'a> Upload<'a> {
     /// `progress(done, total)` is told of the bytes uploaded, of `total`.
     pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint, total: u64, progress: &'a dyn Fn(u64, u64)) -> Upload<'a> {
-        Upload { gpu, checkpoint, progress, total, done: Cell::new(0), unflushed: Cell::new(0) }
+        let flush_bytes = (total / FLUSHES).clamp(*FLUSH_BYTES.start(), *FLUSH_BYTES.end());
+        Upload { gpu, checkpoint, progress, total, done: Cell::new(0), unflushed: Cell::new(0), flush_bytes }
     }
 
     /// A vector as f32.
@@ -206,7 +208,7 @@ impl<'a> Upload<'a> {
             let end = (block.first_row + block.rows).min(first + tensor.shape[0]);
             let mut row = begin;
             while row < end {
-                let count = (PIECE / stored_bytes / WOVEN * WOVEN).max(WOVEN).min(end - row);
+                let count = (self.flush_bytes as usize / 2 / stored_bytes / WOVEN * WOVEN).max(WOVEN).min(end - row);
                 let from = (row - first) * row_bytes;
                 let bytes = from..from + count * row_bytes;
                 tensor.check_finite_bytes(bytes.clone())?;
@@ -244,7 +246,7 @@ impl<'a> Upload<'a> {
     fn count(&self, bytes: u64) -> Result<()> {
         self.done.set(self.done.get() + bytes);
         self.unflushed.set(self.unflushed.get() + bytes);
-        if self.unflushed.get() >= FLUSH_EVERY {
+        if self.unflushed.get() >= self.flush_bytes {
             self.unflushed.set(0);
             self.gpu.flush_writes("uploading weights")?;
         }

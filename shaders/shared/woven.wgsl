@@ -7,5 +7,5 @@ fn row_start(row: u32, row_words: u32) -> u32 {
 
 fn words(row: u32, i: u32) -> vec4u {
     let place = row + 8u * i;
-    return textureLoad(weight, vec2u(place & 8191u, place >> 13u), 0);
+    return textureLoad(weight, vec2u(place & 8191u, place >> 13u));
 }

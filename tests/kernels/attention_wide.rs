@@ -1,17 +1,20 @@
 use crate::attention::{Shape, check_with};
 use crate::support::*;
 use percept::gpu::Gpu;
+use percept::kernels::Variant;
 use percept::kernels::attention::reference;
 use percept::kernels::attention_wide::{self, Scratch, fits};
 use percept::kernels::norm_rope::{Heads, Values};
 use proptest::prelude::*;
 
 fn check(gpu: &Gpu, shape: &Shape) {
-    check_with(gpu, shape, |plan, heads, reach, slots, rows, arrays| {
-        assert!(fits(heads));
-        let scratch = Scratch::new(gpu, &[(*heads, slots)], rows).unwrap().unwrap();
-        attention_wide::record(plan, heads, reach, slots, rows, arrays, &scratch)
-    });
+    for variant in Variant::all(gpu).into_iter().filter(|variant| variant.wide) {
+        check_with(gpu, shape, |plan, heads, reach, slots, rows, arrays| {
+            assert!(fits(heads));
+            let scratch = Scratch::new(gpu, &[(*heads, slots)], rows).unwrap().unwrap();
+            attention_wide::record(plan, variant, heads, reach, [slots, rows], arrays, &scratch)
+        });
+    }
 }
 
 #[test]

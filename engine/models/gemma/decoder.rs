@@ -287,7 +287,8 @@ impl Recorder<'_> {
         match rows {
             Rows::Chunk => match &self.states.wide {
                 Some(scratch) if attention_wide::fits(heads) => {
-                    attention_wide::record(plan, heads, reach, cache.slots, self.chunk_rows, &arrays, scratch)?;
+                    let sizes = [cache.slots, self.chunk_rows];
+                    attention_wide::record(plan, self.variant, heads, reach, sizes, &arrays, scratch)?;
                 }
                 _ => attention::record(plan, heads, reach, cache.slots, self.chunk_rows, &arrays)?,
             },

@@ -363,7 +363,9 @@ impl Recorder<'_> {
             };
             let reach = attention::Reach { window: None, sees_ends: true };
             match &wide {
-                Some(scratch) => attention_wide::record(plan, &encoder.heads, reach, rows, rows, &arrays, scratch)?,
+                Some(scratch) => {
+                    attention_wide::record(plan, self.variant, &encoder.heads, reach, [rows, rows], &arrays, scratch)?
+                }
                 None => attention::record(plan, &encoder.heads, reach, rows, rows, &arrays)?,
             }
             self.linear(plan, o_proj, &attended, &y)?;

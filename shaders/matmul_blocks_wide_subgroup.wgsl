@@ -1,0 +1,24 @@
+// matmul_blocks_wide_subgroup: matmul_blocks_wide with x loaded once for all lanes of a subgroup.
+//   weight  texture of vec4u, rows woven: [outputs, row_words], planes of groups of 32 weights   read
+//   x       window of [window_rows, width4] of vec4f, at most 4096                              read
+//   y       [rows, y_stride] f32, places first .. first + outputs of eight rows set             write
+// grid   (ceil(outputs / 16), ceil(rows of the window / 8), 1) for each window: 8 lanes
+// needs  subgroup operations, subgroups of at least 8 lanes; x and y hold a multiple of 8 rows, so does a window
+//include shared/blocks.wgsl
+//include shared/woven.wgsl
+//include shared/dot.wgsl
+//include shared/fake_quant.wgsl
+//include shared/x_lanes.wgsl
+//include shared/matmul_blocks_wide.wgsl
+//each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
+
+// The last group of a row is not whole.
+override RAGGED: bool = false;
+struct Params {
+    outputs: u32, groups: u32, row_words: u32, first: u32,
+    y_stride: u32, first_row: u32, width4: u32, output_scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;
+@group(0) @binding(2) var<uniform> x: array<vec4f, 4096>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;

@@ -16,7 +16,7 @@
 //include shared/tiled.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
 
-@group(0) @binding(1) var weight: texture_2d<u32>;
+@group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
 @group(0) @binding(3) var<storage, read> tiles: array<u32>;
 @group(0) @binding(4) var<storage, read> shares: array<f32>;

@@ -45,7 +45,7 @@ fn the_adapters_of_this_machine_are_right() {
         .unwrap();
         assert_eq!((report.outcomes.len(), report.unsound), (seen, Unsound::default()));
         let kernels: std::collections::BTreeSet<_> = report.outcomes.iter().map(|o| o.kernel).collect();
-        assert_eq!(kernels.len(), 33);
+        assert_eq!(kernels.len(), 37);
         for variant in Variant::all(&gpu) {
             let of_matvec = report.outcomes.iter().filter(|o| o.kernel.starts_with("matvec") && o.variant == variant);
             assert!(of_matvec.count() > 0, "{variant:?} of no kind of matvec was checked");

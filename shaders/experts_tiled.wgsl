@@ -19,10 +19,10 @@
 @group(0) @binding(4) var<storage, read> shares: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-fn products(weights: vec4u, rows: array<u32, 8>, part: u32) -> array<vec4f, 8> {
+fn products(weights: vec4u, rows: array<u32, 8>, lane: u32) -> array<vec4f, 8> {
     let starts = weights * params.width4;
     var sums: array<vec4f, 8>;
-    for (var i = part; i < params.width4; i += LANES) {
+    for (var i = lane % LANES; i < params.width4; i += LANES) {
         let four = mat4x4f(
             unpack(weight[starts.x + i]), unpack(weight[starts.y + i]),
             unpack(weight[starts.z + i]), unpack(weight[starts.w + i]),

@@ -11,6 +11,7 @@
 //include shared/gelu.wgsl
 //include shared/blocks.wgsl
 //include shared/in_rows.wgsl
+//include shared/x_uniform.wgsl
 //include shared/products.wgsl
 //include shared/of_experts.wgsl
 //include shared/tiled.wgsl

@@ -2,9 +2,10 @@
 //! `e = ids[r, j]`, and then `y[r] = Σ_j shares[r, j] · D_e x_{r, j}`.
 //!
 //! `Gemma4TextExperts` of `modeling_gemma4.py` (transformers 5.23). The matrices of all experts lie one below another in one
-//! [`Matrix`], whose blocks hold whole experts. Floor: the bytes of the chosen experts. Shaders: `shaders/experts.wgsl` for
-//! plain formats, `shaders/experts_blocks.wgsl` and `shaders/experts_blocks_wide.wgsl` (for textures) for the others; the same
-//! with `experts_tiled` in front take eight rows of an expert at a time.
+//! [`Matrix`], whose blocks hold whole experts. Floor: the bytes of the chosen experts, for many rows of all of them. Shaders:
+//! `shaders/experts.wgsl` for plain formats, `shaders/experts_blocks.wgsl` and `shaders/experts_blocks_wide.wgsl` (for textures)
+//! for the others; the same with `experts_tiled` in front, and `shaders/experts_tiled_blocks_wide_subgroup.wgsl`, take eight
+//! rows of an expert at a time, four rows of weights a lane.
 
 use super::case::{self, Case, Output, Prepared, Size, noise, picks};
 use super::route::Shape;
@@ -182,7 +183,7 @@ fn shader(variant: Variant, block: &Block, bytes: usize, tiled: bool) -> Result<
     let wide = matches!(block.data, Words::Texture(_));
     let rows = if wide { block.rows.next_multiple_of(WOVEN) } else { block.rows };
     let kernel = if tiled { "experts_tiled_blocks" } else { "experts_blocks" };
-    let shader = Variant { wide, ..plain }.shader(kernel, block.format)?;
+    let shader = if wide { variant.of_texture() } else { plain }.shader(kernel, block.format)?;
     Ok((shader, if wide { [8, 1] } else { lanes }, block.data.bind("weight", rows * bytes)?))
 }
 

@@ -1,4 +1,4 @@
-// What experts make of tiles of eight rows: `products(four rows of the block, begins of eight rows of x, part)` of a kernel are
+// What experts make of tiles of eight rows: `products(four rows of the block, begins of eight rows of x, lane)` of a kernel are
 // the shares of a lane in their products, of which LANES make the whole; bindings are the kernel's.
 const NONE: u32 = 0xffffffffu;
 override PARTS: u32 = WG * 8u;
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation_index)
         let last = vec4u(params.outputs - 1u);
         var outputs = min(vec4u(output) + vec4u(0u, apart, 2u * apart, 3u * apart), last);
         if GATED { outputs = outputs.xxyy + vec4u(0u, params.outputs, 0u, params.outputs); }
-        sums = products(vec4u(expert * params.expert_rows) + outputs, rows, part);
+        sums = products(vec4u(expert * params.expert_rows) + outputs, rows, lane);
     }
     if LANES > 1u {
         for (var r = 0u; r < 8u; r++) { places[r * WG + lane] = sums[r]; }

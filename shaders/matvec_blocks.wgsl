@@ -10,6 +10,7 @@
 //include shared/in_rows.wgsl
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl
+//include shared/product.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
 override WG: u32 = 64u;
@@ -30,27 +31,6 @@ fn x_at(i: u32) -> vec4f {
     return x[i];
 }
 
-// Product of a row with the share of x that is of this lane.
-fn share(start: u32, within: u32) -> f32 {
-    var sum = 0.0;
-    for (var g = within; g < params.groups; g += LANES) {
-        let w = group(start, params.groups, g, head(start, params.groups, g / 8u));
-        let from_x = 8u * g;
-        var halves = vec2f(0.0);
-        var sums = vec2f(0.0);
-        for (var c = 0u; c < 4u; c++) {
-            let low = x_at(from_x + c);
-            let high = x_at(from_x + c + 4u);
-            halves.x = mad(values(w.codes[c]), low, halves.x);
-            halves.y = mad(values(w.codes[c + 4u]), high, halves.y);
-            if HAS_OFFSET { sums += vec2f(dot(low, vec4f(1.0)), dot(high, vec4f(1.0))); }
-        }
-        sum += dot(w.scale, halves);
-        if HAS_OFFSET { sum += dot(w.offset, sums); }
-    }
-    return sum;
-}
-
 @compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) group_id: vec3u,
@@ -62,8 +42,8 @@ fn main(
     let results = select(params.rows, params.rows / 2u, GATED);
     // Rows beyond the last repeat it and are not written, so that all lanes meet the barriers.
     let start = min(row, results - 1u) * params.row_words;
-    var sums = vec2f(share(start, within), 0.0);
-    if GATED { sums.y = share(start + results * params.row_words, within); }
+    var sums = vec2f(product(start, 0u, within), 0.0);
+    if GATED { sums.y = product(start + results * params.row_words, 0u, within); }
     places[lane] = sums;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();

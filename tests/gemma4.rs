@@ -62,11 +62,7 @@ fn every_bad_config_gets_one_sentence() {
         ("text_config.use_double_wide_mlp", json!("yes"), "is \"yes\", expected true or false"),
         ("text_config.hidden_size_per_layer_input", json!(-1), "is -1, expected a whole number"),
         ("text_config.vocab_size_per_layer_input", json!(600), "is 600, expected as many as vocab_size, 608"),
-        (
-            "text_config.enable_moe_block",
-            json!(true),
-            "is true; the size with experts is not supported yet, E2B and E4B are",
-        ),
+        ("text_config.enable_moe_block", json!("yes"), "is \"yes\", expected true or false"),
         ("text_config.rope_parameters.full_attention.rope_theta", json!(0.5), "is 0.5, expected above 1"),
         ("text_config.rope_parameters.full_attention.partial_rotary_factor", json!(2), "is 2, expected 0 to 1"),
         (
@@ -100,14 +96,53 @@ fn every_bad_config_gets_one_sentence() {
     }
 }
 
-/// The best logits behind a picture, a sound and a text, and what is said after it.
+#[test]
+fn every_bad_config_with_experts_gets_one_sentence() {
+    let known = [("num_experts", json!(6)), ("top_k_experts", json!(2)), ("moe_intermediate_size", json!(20))];
+    let read_with = |field: &str, value: Value| {
+        let mut variant = Variant::of(FIXTURE);
+        set(&mut variant.config, "text_config.enable_moe_block", json!(true));
+        for (name, usual) in &known {
+            let value = if *name == field { value.clone() } else { usual.clone() };
+            set(&mut variant.config, &format!("text_config.{name}"), value);
+        }
+        read(variant.write(&[]).path())
+    };
+    assert_eq!(read_with("", json!(null)).unwrap().experts.unwrap().shape.top_k, 2);
+    let table = [
+        ("num_experts", json!(null), "is missing"),
+        ("num_experts", json!(0), "is 0, expected 1 to 1024"),
+        ("num_experts", json!(1025), "is 1025, expected 1 to 1024"),
+        ("num_experts", json!(-6), "is -6, expected a whole number"),
+        ("num_experts", json!("six"), "is \"six\", expected a whole number"),
+        ("top_k_experts", json!(null), "is missing"),
+        ("top_k_experts", json!(0), "is 0, expected 1 to 6"),
+        ("top_k_experts", json!(7), "is 7, expected 1 to 6"),
+        ("top_k_experts", json!(1.5), "is 1.5, expected a whole number"),
+        ("moe_intermediate_size", json!(null), "is missing"),
+        ("moe_intermediate_size", json!(0), "is 0, expected 1 to 262143"),
+        ("moe_intermediate_size", json!(-20), "is -20, expected a whole number"),
+        ("moe_intermediate_size", json!(262_144), "is 262144, expected 1 to 262143"),
+    ];
+    for (field, value, expected) in table {
+        let error = read_with(field, value.clone()).expect_err(field).to_string();
+        let (_, sentence) = error.split_once("config.json: text_config.").unwrap();
+        assert_eq!(sentence, format!("{field} {expected}"), "{value}");
+    }
+    let error = read_with("num_experts", json!(1)).unwrap_err().to_string();
+    assert!(error.ends_with("top_k_experts is 2, expected 1"), "{error}");
+}
+
+/// The best logits behind a picture, a sound if the model hears, and a text, and what is said after it.
 fn say(gpu: &Arc<Gpu>, path: &Path) -> (Vec<f32>, Vec<u32>) {
     // GGUF files do not tell how many tokens a picture has.
     let model = Model::load(gpu, path, &LoadOptions { image_tokens: Some(70), ..LoadOptions::default() }).unwrap();
     let options = SessionOptions { context: Some(256), ..Default::default() };
     let mut session = Session::new(&Arc::new(model), &options, &|_| {}).unwrap();
     session.push(Part::Media(Media::Image(Image::open(&fixture(FIXTURE).join("image_1.png")).unwrap()))).unwrap();
-    session.push(Part::Media(Media::Audio(Audio::open(&fixture(FIXTURE).join("audio_0.wav")).unwrap()))).unwrap();
+    if read(path).unwrap().sound.is_some() {
+        session.push(Part::Media(Media::Audio(Audio::open(&fixture(FIXTURE).join("audio_0.wav")).unwrap()))).unwrap();
+    }
     session
         .push("Red stars, and a text that is longer than the window of the layers that look back a little".into())
         .unwrap();
@@ -128,7 +163,7 @@ fn converted_files_say_what_their_folders_say() {
     for adapter in adapters() {
         let options = GpuOptions { adapter: AdapterChoice::Index(adapter.index), ..Default::default() };
         let gpu = Gpu::open(&options).unwrap();
-        for name in ["gemma4-tiny-s0", "gemma4_unified-tiny-s0"] {
+        for name in ["gemma4-tiny-s0", "gemma4_unified-tiny-s0", "gemma4_experts-tiny-s0"] {
             // The file does not tell how far sound is looked back at: as far as in published models.
             let mut published = Variant::of(name);
             if name == FIXTURE {
@@ -146,6 +181,38 @@ fn converted_files_say_what_their_folders_say() {
     }
 }
 
+/// The bytes of a file with another whole number for a key: the length of the key, the key, the type, the value.
+fn with_number(mut bytes: Vec<u8>, key: &str, value: u8) -> Vec<u8> {
+    let place = bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap() + key.len() + 4;
+    bytes[place] = value;
+    bytes
+}
+
+#[test]
+fn bad_numbers_of_experts_in_a_file_are_named() {
+    let whole = std::fs::read(fixture("gemma4_gguf/gemma4_experts-tiny-s0/model.gguf")).unwrap();
+    let folder = TempDir::new().unwrap();
+    for (key, value, expected) in [
+        ("expert_used_count", 6, "gemma4.expert_used_count is 6, expected 1 to 5"),
+        ("expert_used_count", 0, "gemma4.expert_used_count is 0, expected 1 to 5"),
+        ("expert_feed_forward_length", 0, "gemma4.expert_feed_forward_length is 0, expected 1 to 262143"),
+    ] {
+        let file = folder.path().join("model.gguf");
+        std::fs::write(&file, with_number(whole.clone(), &format!("gemma4.{key}"), value)).unwrap();
+        let error = read(&file).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // As many as the tensors do not have, and none: both are told by the tensors.
+    for (value, expected) in [(7, "blk.0.ffn_gate_inp.weight has [5, 32], expected [7, 32]"), (0, "unexpected tensors")]
+    {
+        let file = folder.path().join("model.gguf");
+        std::fs::write(&file, with_number(whole.clone(), "gemma4.expert_count", value)).unwrap();
+        let checkpoint = Checkpoint::open(&file).unwrap();
+        let error = config(&checkpoint).unwrap().check(&checkpoint).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn a_projector_of_another_model_is_refused() {
     let folder = TempDir::new().unwrap();
@@ -157,11 +224,9 @@ fn a_projector_of_another_model_is_refused() {
     // The finest of several.
     beside("mmproj-f32.gguf", "gemma4_unified-tiny-s0/mmproj-f32.gguf");
     assert_eq!(read(folder.path()).unwrap().vision.unwrap().pooled, 1);
-    // A width that does not fit, in the text of the file: the length of the key, the key, the type, the value.
-    let mut bytes = std::fs::read(folder.path().join("mmproj-model.gguf")).unwrap();
-    let key = b"clip.vision.projection_dim";
-    let place = bytes.windows(key.len()).position(|window| window == key).unwrap() + key.len() + 4;
-    bytes[place] = 65;
+    // A width that does not fit.
+    let bytes = std::fs::read(folder.path().join("mmproj-model.gguf")).unwrap();
+    let bytes = with_number(bytes, "clip.vision.projection_dim", 65);
     std::fs::remove_file(folder.path().join("mmproj-f32.gguf")).unwrap();
     std::fs::write(folder.path().join("mmproj-model.gguf"), bytes).unwrap();
     let error = read(&folder.path().join("model.gguf")).unwrap_err().to_string();

@@ -45,7 +45,7 @@ fn the_adapters_of_this_machine_are_right() {
         .unwrap();
         assert_eq!((report.outcomes.len(), report.unsound), (seen, Unsound::default()));
         let kernels: std::collections::BTreeSet<_> = report.outcomes.iter().map(|o| o.kernel).collect();
-        assert_eq!(kernels.len(), 33);
+        assert_eq!(kernels.len(), 37);
         // What is wide and nothing else has the shaders that every variant takes for textures.
         let wide = Variant { wide: true, ..Variant::default() };
         for variant in Variant::all(&gpu).into_iter().filter(|variant| *variant != wide) {

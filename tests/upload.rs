@@ -128,6 +128,37 @@ fn matrices_of_different_formats_are_widened_in_buffers() {
 }
 
 #[test]
+fn blocks_of_several_matrices_hold_whole_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let shapes = [("a", Dtype::F32, 7, 5, 30), ("b", Dtype::BF16, 5, 13, 33), ("c", Dtype::F16, 9, 1, 6)];
+    let tensors = shapes.map(|(name, dtype, count, rows, width)| {
+        let values = noise(7, count * rows * width).iter().map(|v| (v * 64.0).round() / 64.0).collect();
+        (name, dtype, vec![count, rows, width], values)
+    });
+    write(folder.path(), &tensors);
+    for gpu in gpus(2048) {
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        let upload = Upload::new(&gpu, &checkpoint, checkpoint.total_bytes(), &|_, _| {});
+        for (name, _, shape, values) in &tensors {
+            let matrix = upload.matrices(name).unwrap();
+            assert_eq!((matrix.rows, matrix.width), (shape[0] * shape[1], shape[2]));
+            let whole = |rows: usize| rows.is_multiple_of(shape[1]);
+            assert!(matrix.blocks.iter().all(|b| whole(b.first_row) && whole(b.rows)), "{name}");
+            assert!(matrix.blocks.iter().all(|b| b.data.bytes() <= 2048) && (*name == "c" || matrix.blocks.len() > 1));
+            check(&gpu, &matrix, values);
+        }
+    }
+    // One that no binding holds; its rows begin where no uniform may, so that it goes to a buffer everywhere.
+    for gpu in gpus(512) {
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        let upload = Upload::new(&gpu, &checkpoint, checkpoint.total_bytes(), &|_, _| {});
+        assert!(matches!(upload.matrices("b").unwrap_err(), Error::OutOfMemory { bytes: 944, .. }));
+        let error = upload.matrix(&["a"]).unwrap_err().to_string();
+        assert!(error.contains("tensor a has shape [7, 5, 30], expected a matrix"), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_uploaded_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut broken: Vec<f32> = noise(1, 4000);

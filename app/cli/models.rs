@@ -10,7 +10,7 @@ use super::output::Output;
 use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
 use percept::gpu::Gpu;
-use percept::models::gemma::{Config, LayerType, cache_bytes};
+use percept::models::gemma::{Config, Experts, LayerType, cache_bytes};
 use percept::models::{config, family, template, tokenizer};
 use percept::text::{Template, Tokenizer};
 use percept::weights::{Checkpoint, Tensor};
@@ -202,6 +202,10 @@ impl Shown<'_> {
             ),
         );
         line("hidden size", format!("{}, gated layers of {}", config.hidden_size, config.intermediate_size()));
+        if let Some(Experts { shape, intermediate_size }) = config.experts {
+            let of = format!("{} of {} for each token", shape.top_k, shape.num_experts);
+            line("experts", format!("{of} in every layer, gated, of {intermediate_size}"));
+        }
         line("context", format!("{} tokens at most", HumanCount(config.max_position_embeddings as u64)));
         line(
             "tokenizer",
@@ -284,6 +288,8 @@ impl Shown<'_> {
             "sliding_window": config.sliding_window,
             "hidden_size": config.hidden_size,
             "intermediate_size": config.intermediate_size(),
+            "num_experts": config.experts.map(|experts| experts.shape.num_experts),
+            "top_k_experts": config.experts.map(|experts| experts.shape.top_k),
             "max_position_embeddings": config.max_position_embeddings,
             "vocab_size": config.vocab_size,
             "tokenizer": self.tokenizer_kind(),

@@ -9,6 +9,8 @@ pub mod clamp;
 pub mod clip_add_norm;
 pub mod clip_norm;
 pub mod clip_silu;
+pub mod expert_tiles;
+pub mod experts;
 pub mod fake_quant;
 pub mod gate;
 pub mod gather;
@@ -22,11 +24,13 @@ pub mod matvec;
 pub mod matvec_blocks;
 pub mod multiply_add;
 pub mod norm_rope;
+pub mod norm_sum;
 pub mod patch_position;
 pub mod per_layer;
 pub mod pool_patches;
 pub mod ring;
 pub mod rms_norm;
+pub mod route;
 pub mod sample;
 pub mod scatter;
 pub mod softcap;
@@ -184,6 +188,8 @@ pub fn cases() -> Vec<Case> {
         clip_add_norm::cases(),
         clip_norm::cases(),
         clip_silu::cases(),
+        expert_tiles::cases(),
+        experts::cases(),
         fake_quant::cases(),
         gate::cases(),
         gather::cases(),
@@ -197,11 +203,13 @@ pub fn cases() -> Vec<Case> {
         matvec_blocks::cases(),
         multiply_add::cases(),
         norm_rope::cases(),
+        norm_sum::cases(),
         patch_position::cases(),
         per_layer::cases(),
         pool_patches::cases(),
         ring::cases(),
         rms_norm::cases(),
+        route::cases(),
         sample::cases(),
         scatter::cases(),
         softcap::cases(),

@@ -84,6 +84,7 @@ pub(super) fn decoder(config: &Fields, text: &Fields, family: &'static str, wind
         hidden_size: text.usize("hidden_size", 1..1 << 17)?,
         layers: layers(text)?,
         per_layer: None,
+        experts: None,
         eps: text.optional_f32("rms_norm_eps")?.unwrap_or(1e-6),
         sliding_window: text.optional_usize("sliding_window", 1..1 << 24)?.unwrap_or(window),
         max_position_embeddings: text.optional_usize("max_position_embeddings", 1..1 << 24)?.unwrap_or(262_144),

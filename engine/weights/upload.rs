@@ -5,6 +5,7 @@ use super::{Block, Checkpoint, Dtype, Format, Matrix, Rounding, Tensor, row_byte
 use crate::error::{Error, Result};
 use crate::gpu::{Array, Gpu, Words};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// The staging memory of the driver is waited for and given back after this part of all bytes, within bounds: small
 /// models must not need more memory for loading than for running, large ones not wait too often.
@@ -103,14 +104,15 @@ impl<'a> Upload<'a> {
         let alike = tensors.iter().all(|tensor| tensor.rounding() == rounding);
         if plain || equal && bundled && alike {
             let format = if equal { formats[0] } else { Format::F32 };
-            matrix.blocks = self.blocks(names[0], 0, rows, width, format, rounding)?;
+            matrix.blocks = self.blocks(names[0], 0..rows, 1, width, format, rounding)?;
         } else {
             // Each as it is: a block format is never widened.
             let mut first = 0;
             for (tensor, format) in tensors.iter().zip(&formats) {
-                let own = self.blocks(tensor.name, first, tensor.shape[0], width, *format, tensor.rounding())?;
+                let end = first + tensor.shape[0];
+                let own = self.blocks(tensor.name, first..end, 1, width, *format, tensor.rounding())?;
                 matrix.blocks.extend(own);
-                first += tensor.shape[0];
+                first = end;
             }
         }
         let mut first = 0;
@@ -121,13 +123,30 @@ impl<'a> Upload<'a> {
         Ok(matrix)
     }
 
+    /// The matrices of a tensor of three axes, one below another; every block holds whole ones.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if it is not there, has another number of axes or a type that is no weights, [`Error::NotFinite`],
+    /// [`Error::OutOfMemory`].
+    pub fn matrices(&self, name: &str) -> Result<Matrix> {
+        let tensor = self.tensor(name)?;
+        let (&[count, each, width], Some(format)) = (tensor.shape, tensor.format()) else {
+            return Err(self.no_such_shape(&tensor, "matrices behind one another"));
+        };
+        let rows = count * each;
+        let blocks = self.blocks(name, 0..rows, each.max(1), width, format, tensor.rounding())?;
+        let mut matrix = Matrix { rows, width, blocks };
+        self.fill(&mut matrix, 0, &Tensor { shape: &[rows, width], ..tensor })?;
+        Ok(matrix)
+    }
+
     /// A matrix of f32 out of values that were made on the CPU out of those of a tensor: rows of `width` values.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn matrix_of(&self, name: &str, width: usize, values: &[f32]) -> Result<Matrix> {
         let rows = values.len() / width.max(1);
-        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0, rows, width, Format::F32, Rounding::NONE)? };
+        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0..rows, 1, width, Format::F32, Rounding::NONE)? };
         let (stride, mut scratch) = (super::stride(width), Vec::new());
         for block in &matrix.blocks {
             let own = &values[block.first_row * width..][..block.rows * width];
@@ -143,12 +162,13 @@ impl<'a> Upload<'a> {
         Ok(matrix)
     }
 
-    /// Empty blocks for `rows` rows from `first_row` on, as large as a binding may be; smaller ones if memory is short.
+    /// Empty blocks for these rows, as large as a binding may be, smaller ones if memory is short; each holds whole bundles of
+    /// `bundle` rows.
     fn blocks(
         &self,
         name: &str,
-        mut first_row: usize,
-        rows: usize,
+        rows: Range<usize>,
+        bundle: usize,
         width: usize,
         format: Format,
         rounding: Rounding,
@@ -157,18 +177,19 @@ impl<'a> Upload<'a> {
         let row_bytes = row_bytes(format, width, as_texture || !format.is_plain());
         let has = self.gpu.capabilities();
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
-        let unit = if as_texture { WOVEN } else { 1 };
-        let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.max(unit));
+        let woven = if as_texture { WOVEN } else { 1 };
+        let unit = if bundle > 1 { bundle } else { woven };
+        let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.len().max(unit));
         let mut blocks = Vec::new();
-        let end = first_row + rows;
+        let (mut first_row, end) = (rows.start, rows.end);
         while first_row < end {
             let count = block_rows.min(end - first_row);
-            match self.gpu.words(name, (count.next_multiple_of(unit) * row_bytes).div_ceil(WORD), as_texture) {
+            match self.gpu.words(name, (count.next_multiple_of(woven) * row_bytes).div_ceil(WORD), as_texture) {
                 Ok(data) => {
                     blocks.push(Block { first_row, rows: count, format, data, rounding });
                     first_row += count;
                 }
-                Err(Error::OutOfMemory { .. }) if block_rows * row_bytes > LEAST_BLOCK => {
+                Err(Error::OutOfMemory { .. }) if block_rows > unit && block_rows * row_bytes > LEAST_BLOCK => {
                     block_rows = (block_rows / 2 / unit * unit).max(unit);
                 }
                 Err(error) => return Err(error),
@@ -249,9 +270,13 @@ impl<'a> Upload<'a> {
     }
 
     fn not_a_matrix(&self, tensor: &Tensor<'_>) -> Error {
+        self.no_such_shape(tensor, "a matrix")
+    }
+
+    fn no_such_shape(&self, tensor: &Tensor<'_>, wanted: &str) -> Error {
         Error::Tensors {
             path: self.checkpoint.folder().into(),
-            problem: format!("tensor {} has shape {:?}, expected a matrix", tensor.name, tensor.shape),
+            problem: format!("tensor {} has shape {:?}, expected {wanted}", tensor.name, tensor.shape),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::projection;
 use crate::error::Result;
 use crate::kernels::attention::Reach;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::kernels::route;
 use crate::models::gemma4::sound::SoundConfig;
 use crate::models::gemma4::vision::PatchEncoder;
 use crate::weights::{Checkpoint, Expected};
@@ -53,6 +54,15 @@ impl Layer {
 pub struct PerLayer {
     /// `hidden_size_per_layer_input`.
     pub width: usize,
+}
+
+/// A second feed-forward beside the dense one: of many experts a token goes to a few that a router chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experts {
+    /// `num_experts` and `top_k_experts`.
+    pub shape: route::Shape,
+    /// `moe_intermediate_size`: values between the projections of an expert.
+    pub intermediate_size: usize,
 }
 
 /// Pictures: `vision_config` and the picture processor.
@@ -227,7 +237,7 @@ pub enum Names {
 pub(in crate::models) const HEADS: [&str; 2] = ["lm_head.weight", "language_model.lm_head.weight"];
 
 /// Names in a layer, and the same in GGUF files.
-const IN_GGUF: [(&str, &str); 20] = [
+const IN_GGUF: [(&str, &str); 28] = [
     ("input_layernorm.weight", "attn_norm.weight"),
     ("self_attn.q_proj.weight", "attn_q.weight"),
     ("self_attn.k_proj.weight", "attn_k.weight"),
@@ -241,6 +251,14 @@ const IN_GGUF: [(&str, &str); 20] = [
     ("mlp.up_proj.weight", "ffn_up.weight"),
     ("mlp.down_proj.weight", "ffn_down.weight"),
     ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
+    ("post_feedforward_layernorm_1.weight", "post_ffw_norm_1.weight"),
+    ("pre_feedforward_layernorm_2.weight", "pre_ffw_norm_2.weight"),
+    ("post_feedforward_layernorm_2.weight", "post_ffw_norm_2.weight"),
+    ("router.proj.weight", "ffn_gate_inp.weight"),
+    ("router.scale", "ffn_gate_inp.scale"),
+    ("router.per_expert_scale", "ffn_down_exps.scale"),
+    ("experts.gate_up_proj", "ffn_gate_up_exps.weight"),
+    ("experts.down_proj", "ffn_down_exps.weight"),
     ("layer_scalar", "layer_output_scale.weight"),
     ("per_layer_input_gate.weight", "inp_gate.weight"),
     ("per_layer_projection.weight", "proj.weight"),
@@ -413,6 +431,8 @@ pub struct Config {
     pub layers: Vec<Layer>,
     /// Per-layer embeddings, if it has them.
     pub per_layer: Option<PerLayer>,
+    /// Experts in every layer, if it has them.
+    pub experts: Option<Experts>,
     /// `rms_norm_eps`.
     pub eps: f32,
     /// `sliding_window`.
@@ -516,6 +536,16 @@ impl Config {
             add("mlp.up_proj.weight", &[layer.intermediate_size, hidden]);
             add("mlp.down_proj.weight", &[hidden, layer.intermediate_size]);
             add("post_feedforward_layernorm.weight", &[hidden]);
+            if let Some(Experts { shape, intermediate_size }) = self.experts {
+                add("post_feedforward_layernorm_1.weight", &[hidden]);
+                add("pre_feedforward_layernorm_2.weight", &[hidden]);
+                add("post_feedforward_layernorm_2.weight", &[hidden]);
+                add("router.proj.weight", &[shape.num_experts, hidden]);
+                add("router.scale", &[hidden]);
+                add("router.per_expert_scale", &[shape.num_experts]);
+                add("experts.gate_up_proj", &[shape.num_experts, 2 * intermediate_size, hidden]);
+                add("experts.down_proj", &[shape.num_experts, hidden, intermediate_size]);
+            }
             if self.layer_scalars {
                 add("layer_scalar", &[1]);
             }

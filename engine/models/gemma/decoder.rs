@@ -1,12 +1,13 @@
-//! The decoder as plans: `x += norm(attention(norm(x)))`, `x += norm(mlp(norm(x)))`, then what the family has besides.
+//! The decoder as plans: `x += norm(attention(norm(x)))`, `x += norm(mlp(norm(x)))`, then what the family has besides. With
+//! experts the second branch is `norm(norm(mlp(norm(x))) + norm(experts(norm(x))))`.
 
-use super::config::{Config, Layer, LayerType, PerLayer};
-use super::weights::{LayerInputWeights, LayerWeights, PerLayerWeights, Weights};
+use super::config::{Config, Experts, Layer, LayerType, PerLayer};
+use super::weights::{ExpertsWeights, LayerInputWeights, LayerWeights, PerLayerWeights, Weights};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::{
-    Matrix, Variant, add_norm, attention, attention_wide, gate, gather, matmul, matvec, norm_rope, per_layer, rms_norm,
-    sample, softcap, stride, take_row,
+    Matrix, Variant, add_norm, attention, attention_wide, expert_tiles, experts, gate, gather, matmul, matvec,
+    norm_rope, norm_sum, per_layer, rms_norm, route, sample, softcap, stride, take_row,
 };
 use crate::models::runtime::{Angles, Inputs, Plans};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ pub(super) struct States {
     /// By width.
     activated: BTreeMap<usize, Array<f32>>,
     per_layer: Option<PerLayerStates>,
+    experts: Option<ExpertsStates>,
     /// One row, for the head.
     row: Array<f32>,
 }
@@ -70,6 +72,16 @@ struct PerLayerStates {
     context: Array<f32>,
     gate: Array<f32>,
     gated: Array<f32>,
+}
+
+/// Rows on their way through the experts, `top_k` of each.
+struct ExpertsStates {
+    scores: Array<f32>,
+    ids: Array<u32>,
+    shares: Array<f32>,
+    tiles: Array<u32>,
+    activated: Array<f32>,
+    y: Array<f32>,
 }
 
 impl States {
@@ -112,6 +124,17 @@ impl States {
                     context: rows_of("per-layer context", config.layers.len() * width)?,
                     gate: rows_of("per-layer gate", width)?,
                     gated: rows_of("per-layer gated", width)?,
+                }),
+                None => None,
+            },
+            experts: match config.experts {
+                Some(Experts { shape, intermediate_size }) => Some(ExpertsStates {
+                    scores: rows_of("router scores", shape.num_experts)?,
+                    ids: gpu.array("chosen experts", rows * shape.top_k)?,
+                    shares: gpu.array("shares of experts", rows * shape.top_k)?,
+                    tiles: gpu.array("rows of experts", expert_tiles::tiles_len(shape, rows))?,
+                    activated: gpu.array("activated in experts", rows * shape.top_k * stride(intermediate_size))?,
+                    y: gpu.array("experts", rows * shape.top_k * stride(config.hidden_size))?,
                 }),
                 None => None,
             },
@@ -175,6 +198,9 @@ impl Recorder<'_> {
             self.attention(plan, rows, index, weights)?;
             self.add(plan, rows, &weights.post_attention_norm, &weights.pre_feedforward_norm, 1.0)?;
             self.mlp(plan, rows, index, weights)?;
+            if let Some(own) = &weights.experts {
+                self.experts(plan, rows, own)?;
+            }
             match &weights.per_layer {
                 None => self.add(plan, rows, &weights.post_feedforward_norm, next_norm, weights.scalar)?,
                 Some(own) => {
@@ -284,6 +310,31 @@ impl Recorder<'_> {
             Rows::One => matvec::record_gated(plan, self.variant, &weights.gate_up_proj, h, gate_up, activated)?,
         }
         self.project(plan, rows, &weights.down_proj, activated, y)
+    }
+
+    /// `x` through the experts of its rows, joined with the dense feed-forward in `y`.
+    fn experts(&self, plan: &mut PlanBuilder<'_>, rows: Rows, weights: &ExpertsWeights) -> Result<()> {
+        let (Some(config), Some(states)) = (self.config.experts, &self.states.experts) else { return Ok(()) };
+        let (States { x, h, y, .. }, most) = (&self.states, self.most(rows));
+        let (hidden, eps) = (self.config.hidden_size, self.config.eps);
+        rms_norm::record(plan, hidden, eps, most, x, &weights.router_norm, h)?;
+        self.project(plan, rows, &weights.router_proj, h, &states.scores)?;
+        let ExpertsStates { scores, ids, shares, tiles, activated, y: sums } = states;
+        let arrays = route::Arrays { scores, scale: &weights.per_expert_scale, ids, shares };
+        route::record(plan, config.shape, most, &arrays)?;
+        rms_norm::record(plan, hidden, eps, most, x, &weights.pre_norm, h)?;
+        let tiles = match rows {
+            Rows::Chunk => {
+                expert_tiles::record(plan, config.shape, most, ids, &self.inputs.step, tiles)?;
+                Some(tiles)
+            }
+            Rows::One => None,
+        };
+        let chosen = experts::Chosen { shape: config.shape, ids, shares, tiles };
+        experts::record_gated(plan, self.variant, &weights.gate_up_proj, &chosen, most, h, activated)?;
+        experts::record_sum(plan, self.variant, &weights.down_proj, &chosen, most, activated, sums)?;
+        let arrays = norm_sum::Arrays { x: sums, weight: &weights.dense_post_norm, x_weight: &weights.post_norm, y };
+        norm_sum::record(plan, hidden, eps, chosen.parts(), most, &arrays)
     }
 
     /// `y` onto the residual stream, and the norm before the next branch.

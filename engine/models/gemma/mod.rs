@@ -4,7 +4,7 @@
 //! back over a window, in which the squares of one picture see each other both ways; some look back over everything, in
 //! Gemma 4 with heads of their own, rotary positions on a part of each head, and values that are the normalised keys. The
 //! small sizes of Gemma 4 add an embedding of each token for each layer, and their last layers attend to the keys and values
-//! of earlier ones.
+//! of earlier ones. One large size has experts beside the dense feed-forward, of which each token goes to a few.
 
 mod config;
 mod decoder;
@@ -15,7 +15,7 @@ mod senses;
 mod weights;
 
 pub(super) use config::HEADS;
-pub use config::{Config, Ears, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound, Vision};
+pub use config::{Config, Ears, Experts, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound, Vision};
 pub use media::target_size;
 pub(in crate::models) use senses::Target;
 pub use weights::Weights;

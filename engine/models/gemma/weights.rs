@@ -1,11 +1,12 @@
 //! The decoder's weights on the GPU.
 
-use super::config::{Config, PerLayer};
+use super::config::{Config, Experts, PerLayer};
 use super::senses::{EarsWeights, EyesWeights};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu};
 use crate::kernels::Matrix;
 use crate::kernels::norm_rope::Values;
+use crate::kernels::route::Shape;
 use crate::weights::{Checkpoint, Expected, Upload};
 
 /// The weights on the GPU.
@@ -38,9 +39,26 @@ pub(super) struct LayerWeights {
     /// gate_proj, up_proj.
     pub(super) gate_up_proj: Matrix,
     pub(super) down_proj: Matrix,
+    pub(super) experts: Option<ExpertsWeights>,
     pub(super) post_feedforward_norm: Array<f32>,
     pub(super) per_layer: Option<LayerInputWeights>,
     pub(super) scalar: f32,
+}
+
+/// The experts of a layer, and what is around them.
+pub(super) struct ExpertsWeights {
+    shape: Shape,
+    /// Behind the dense feed-forward.
+    pub(super) dense_post_norm: Array<f32>,
+    pub(super) pre_norm: Array<f32>,
+    pub(super) post_norm: Array<f32>,
+    /// The router's scale, over √hidden_size.
+    pub(super) router_norm: Array<f32>,
+    pub(super) router_proj: Matrix,
+    pub(super) per_expert_scale: Array<f32>,
+    /// Of each expert gate_proj and up_proj, one expert below another.
+    pub(super) gate_up_proj: Matrix,
+    pub(super) down_proj: Matrix,
 }
 
 /// How a layer takes its own embedding in.
@@ -81,14 +99,16 @@ impl Weights {
     fn decoded(&self) -> impl Iterator<Item = &Matrix> {
         let layers = self.layers.iter().flat_map(|l| {
             let own = l.per_layer.iter().flat_map(|p| [&p.gate, &p.projection]);
-            [&l.qkv_proj, &l.o_proj, &l.gate_up_proj, &l.down_proj].into_iter().chain(own)
+            let router = l.experts.iter().map(|e| &e.router_proj);
+            [&l.qkv_proj, &l.o_proj, &l.gate_up_proj, &l.down_proj].into_iter().chain(own).chain(router)
         });
         layers.chain([self.head()]).chain(self.per_layer.iter().map(|p| &p.model_projection))
     }
 
     /// Bytes of weights that a decode step must read.
     pub fn decode_bytes(&self) -> u64 {
-        self.decoded().map(Matrix::bytes).sum()
+        let experts = self.layers.iter().filter_map(|l| l.experts.as_ref()).map(ExpertsWeights::decode_bytes);
+        self.decoded().map(Matrix::bytes).chain(experts).sum()
     }
 }
 
@@ -126,6 +146,7 @@ impl LayerWeights {
             pre_feedforward_norm: vector("pre_feedforward_layernorm.weight")?,
             gate_up_proj: upload.matrix(&[&own("mlp.gate_proj.weight"), &own("mlp.up_proj.weight")])?,
             down_proj: upload.matrix(&[&own("mlp.down_proj.weight")])?,
+            experts: config.experts.map(|experts| ExpertsWeights::load(upload, config, experts, index)).transpose()?,
             post_feedforward_norm: vector("post_feedforward_layernorm.weight")?,
             per_layer: match config.per_layer {
                 Some(PerLayer { .. }) => Some(LayerInputWeights {
@@ -140,6 +161,31 @@ impl LayerWeights {
                 false => 1.0,
             },
         })
+    }
+}
+
+impl ExpertsWeights {
+    fn load(upload: &Upload<'_>, config: &Config, experts: Experts, index: usize) -> Result<ExpertsWeights> {
+        let own = |name: &str| config.names.layer(index, name);
+        let vector = |name: &str| norm(upload, config, &[(&own(name), 1.0)]);
+        let root = (config.hidden_size as f32).powf(-0.5);
+        Ok(ExpertsWeights {
+            shape: experts.shape,
+            dense_post_norm: vector("post_feedforward_layernorm_1.weight")?,
+            pre_norm: vector("pre_feedforward_layernorm_2.weight")?,
+            post_norm: vector("post_feedforward_layernorm_2.weight")?,
+            router_norm: norm(upload, config, &[(&own("router.scale"), root)])?,
+            router_proj: upload.matrix(&[&own("router.proj.weight")])?,
+            per_expert_scale: upload.vector(&own("router.per_expert_scale"))?,
+            gate_up_proj: upload.matrices(&own("experts.gate_up_proj"))?,
+            down_proj: upload.matrices(&own("experts.down_proj"))?,
+        })
+    }
+
+    /// Bytes of the experts that one token goes to.
+    fn decode_bytes(&self) -> u64 {
+        let Shape { num_experts, top_k } = self.shape;
+        (self.gate_up_proj.bytes() + self.down_proj.bytes()) * top_k as u64 / num_experts as u64
     }
 }
 

@@ -1,4 +1,4 @@
-//! Gemma 4 out of GGUF files, all sizes without experts, in the layout of llama.cpp's converter: the decoder, and in a
+//! Gemma 4 out of GGUF files in the layout of llama.cpp's converter: the decoder, and in a
 //! second file (`mmproj`) what sees and hears. E2B and E4B have per-layer embeddings and encoders; the 12B, whose folders
 //! are of family `gemma4_unified`, has neither.
 
@@ -8,8 +8,9 @@ use super::{LastOfKind, share};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
+use crate::kernels::route::{MOST_EXPERTS, Shape};
 use crate::models::gemma::gguf as common;
-use crate::models::gemma::{Config, Ears, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
+use crate::models::gemma::{Config, Ears, Experts, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
 use crate::models::gemma4_unified::{self, PatchShape};
 use crate::weights::{Fields, GgufFile, Metadata};
 use serde_json::{Value, json};
@@ -26,10 +27,6 @@ const STILL: f32 = 1e20;
 /// [`Error::Config`](crate::Error::Config) naming the first key that is missing, out of range or not supported.
 pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> Result<Config> {
     let metadata = file.metadata();
-    if metadata.optional_usize(&key("expert_count"), ..)?.is_some_and(|count| count > 0) {
-        let problem = "is above 0; the size with experts is not supported yet, E2B, E4B and 12B are";
-        return Err(metadata.error(&key("expert_count"), problem));
-    }
     let names = Names::Gguf;
     let layers = layers(file)?;
     let eps = common::eps(metadata, &key("attention.layer_norm_rms_epsilon"))?;
@@ -52,6 +49,7 @@ pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> 
         sliding_rope: Rope { theta: theta("rope.freq_base_swa", 10_000.0)?, partial: 1.0, factor: 1.0 },
         layers,
         per_layer: (per_layer > 0).then_some(PerLayer { width: per_layer }),
+        experts: experts(metadata)?,
         eps,
         sliding_window: metadata.optional_usize(&key("attention.sliding_window"), 1..1 << 24)?.unwrap_or(512),
         max_position_embeddings: metadata.optional_usize(&key("context_length"), 1..1 << 24)?.unwrap_or(131_072),
@@ -67,6 +65,17 @@ pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> 
         senses(projector, metadata, &mut config)?;
     }
     Ok(config)
+}
+
+/// Experts beside the dense feed-forward of every layer.
+fn experts(metadata: &Metadata) -> Result<Option<Experts>> {
+    let num_experts = metadata.optional_usize(&key("expert_count"), 0..=MOST_EXPERTS)?.unwrap_or(0);
+    if num_experts == 0 {
+        return Ok(None);
+    }
+    let top_k = metadata.usize(&key("expert_used_count"), 1..=num_experts)?;
+    let intermediate_size = metadata.usize(&key("expert_feed_forward_length"), 1..1 << 18)?;
+    Ok(Some(Experts { shape: Shape { num_experts, top_k }, intermediate_size }))
 }
 
 /// What sees and hears, and the tokens around pictures and sound.

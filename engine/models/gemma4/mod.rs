@@ -1,6 +1,6 @@
 //! Gemma 4 with encoders: E2B, E4B and their like (the reference is `modeling_gemma4.py` of transformers 5.23). Pictures
 //! pass a patch encoder, sound a spectrogram encoder; the decoder has per-layer embeddings, and its last layers attend to the
-//! keys and values of earlier ones.
+//! keys and values of earlier ones. The size with experts has neither of these, but a router in each layer.
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
@@ -9,10 +9,11 @@ pub(super) mod gguf;
 pub mod sound;
 pub mod vision;
 
-use super::gemma::{Config, Eyes, Layer, PerLayer, Sound};
+use super::gemma::{Config, Experts, Eyes, Layer, PerLayer, Sound};
 use super::gemma4_unified::{self, PatchShape};
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
+use crate::kernels::route::{MOST_EXPERTS, Shape};
 use crate::weights::{Checkpoint, Fields};
 use sound::SoundConfig;
 use vision::PatchEncoder;
@@ -28,12 +29,9 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
     let config = checkpoint.config();
     let text = config.object("text_config")?;
     let mut read = gemma4_unified::decoder(config, &text, FAMILY, 512)?;
-    if text.optional_bool("enable_moe_block")?.unwrap_or(false) {
-        let problem = "is true; the size with experts is not supported yet, E2B and E4B are";
-        return Err(text.error("enable_moe_block", problem));
-    }
     share_caches(&text, &mut read)?;
     read.per_layer = per_layer(&text, read.vocab_size)?;
+    read.experts = experts(&text)?;
     let processor = checkpoint.optional_json("processor_config.json")?;
     if let Some(fields) = config.optional_object("vision_config")? {
         let shape = PatchShape {
@@ -95,4 +93,15 @@ fn per_layer(text: &Fields, vocab_size: usize) -> Result<Option<PerLayer>> {
         return Err(text.error("vocab_size_per_layer_input", problem));
     }
     Ok(Some(PerLayer { width }))
+}
+
+/// Experts beside the dense feed-forward of every layer.
+fn experts(text: &Fields) -> Result<Option<Experts>> {
+    if !text.optional_bool("enable_moe_block")?.unwrap_or(false) {
+        return Ok(None);
+    }
+    let num_experts = text.usize("num_experts", 1..=MOST_EXPERTS)?;
+    let top_k = text.usize("top_k_experts", 1..=num_experts)?;
+    let intermediate_size = text.usize("moe_intermediate_size", 1..1 << 18)?;
+    Ok(Some(Experts { shape: Shape { num_experts, top_k }, intermediate_size }))
 }

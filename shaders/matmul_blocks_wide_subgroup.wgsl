@@ -1,9 +1,9 @@
 // matmul_blocks_wide_subgroup: matmul_blocks_wide with x loaded once for all lanes of a subgroup.
 //   weight  texture of vec4u, rows woven: [outputs, row_words], planes of groups of 32 weights   read
 //   x       window of [window_rows, width4] of vec4f, at most 4096                              read
-//   y       [rows, y_stride] f32, places first .. first + outputs of eight rows set             write
-// grid   (ceil(outputs / 16), ceil(rows of the window / 8), 1) for each window: 8 lanes
-// needs  subgroup operations, subgroups of at least 8 lanes; x and y hold a multiple of 8 rows, so does a window
+//   y       [rows, y_stride] f32, places first .. first + outputs of ROWS rows set              write
+// grid   (ceil(outputs / 16), ceil(rows of the window / ROWS), 1) for each window: 8 lanes
+// needs  subgroup operations, subgroups of at least 8 lanes; x and y hold a multiple of 8 rows, a window one of ROWS
 //include shared/group.wgsl
 //include shared/woven.wgsl
 //include shared/dot.wgsl
@@ -12,6 +12,8 @@
 //include shared/matmul_blocks_wide.wgsl
 //each load_f32_group load_f16_group load_bf16_group load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 
+// Rows of a lane: as many as fit a window, 8, 4 or 2.
+override ROWS: u32 = 8u;
 // The last group of a row is not whole.
 override RAGGED: bool = false;
 struct Params {

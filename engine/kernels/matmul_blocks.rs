@@ -3,7 +3,7 @@
 //!
 //! Floor: `2 · rows · outputs · width` operations. Shaders: `shaders/matmul_blocks.wgsl` (tiles of 64 outputs × 32 rows ×
 //! 32 values in workgroup memory), `shaders/matmul_blocks_wide.wgsl` and `shaders/matmul_blocks_wide_subgroup.wgsl`
-//! (for textures: 2 outputs × 8 rows a lane).
+//! (for textures: 2 outputs × 8 rows a lane, fewer rows if they are long).
 
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::matmul::TILE_ROWS;
@@ -36,8 +36,9 @@ pub struct Params {
     pub output_scale: f32,
 }
 
-/// Rows of a workgroup of the wide variant; a window holds as many times these as it has room for.
-const WIDE_ROWS: usize = 8;
+/// Rows of a workgroup of the wide variant, the most of these that a window has room for; it holds as many times these as
+/// it can.
+const WIDE_ROWS: [usize; 3] = [8, 4, 2];
 
 /// Records the rows of `block`, each `width` weights, over the rows of the replay; `y_stride` lies between rows of `y`.
 /// `x` and `y` hold `most_rows` rounded up to [`TILE_ROWS`].
@@ -54,7 +55,8 @@ pub fn record(
     y: &Array<f32>,
 ) -> Result<()> {
     let is_texture = matches!(block.data, Words::Texture(_));
-    if is_texture && WIDE_ROWS * stride(width) > matvec_blocks::LONGEST_WINDOW {
+    let wide_rows = WIDE_ROWS.into_iter().find(|rows| rows * stride(width) <= matvec_blocks::LONGEST_WINDOW);
+    if is_texture && wide_rows.is_none() {
         return matvec_blocks::record_rows(plan, variant, block, width, [most_rows, y_stride], x, y);
     }
     let rows = most_rows.next_multiple_of(TILE_ROWS);
@@ -79,12 +81,13 @@ pub fn record(
     };
     let variant = if is_texture { variant.of_texture() } else { Variant::default() };
     let shader = variant.shader("matmul_blocks", block.format)?;
-    let overrides = matvec_blocks::overrides(block.format, width);
-    if is_texture {
+    let mut overrides = matvec_blocks::overrides(block.format, width);
+    if let Some(wide_rows) = wide_rows.filter(|_| is_texture) {
+        overrides.push(("ROWS", wide_rows as u32));
         let binds = [weight, x.bind_window("x", rows * stride(width))?, y];
-        let window_rows = matvec_blocks::LONGEST_WINDOW / (WIDE_ROWS * stride(width)) * WIDE_ROWS;
+        let window_rows = matvec_blocks::LONGEST_WINDOW / (wide_rows * stride(width)) * wide_rows;
         let all: Vec<Params> = (0..rows).step_by(window_rows).map(params).collect();
-        let down = Extent::Rows { times: 1, tile: WIDE_ROWS as u32 };
+        let down = Extent::Rows { times: 1, tile: wide_rows as u32 };
         let grid = [(block.rows.div_ceil(16) as u32).into(), down, 1.into()];
         return plan.dispatch_windows(shader, &overrides, &all, window_rows, stride(width) * 4, &binds, grid, cost);
     }
@@ -120,7 +123,7 @@ pub fn cases() -> Vec<Case> {
                     outputs,
                     width,
                     block_rows,
-                    gpu.capabilities().software && !in_buffer,
+                    (gpu.capabilities().software || format.is_plain()) && !in_buffer,
                 )?;
                 let values = noise(2, rows * width);
                 let capacity = rows.next_multiple_of(TILE_ROWS);
@@ -141,6 +144,9 @@ pub fn cases() -> Vec<Case> {
         .map(|(format, buffer)| case(Size::Odd, format, 33, 67, 768, 40, buffer))
         .collect();
     all.push(case(Size::Odd, Format::Q4K, 3, 67, 2304, 67, false));
+    // Plain ones lie in textures on every adapter here.
+    all.extend(Format::PLAIN.map(|format| case(Size::Odd, format, 33, 67, 768, 40, false)));
+    all.push(case(Size::Real, Format::Bf16, 32, 1024, 2048, 1024, false));
     let real = case::some_ints().filter(|(_, place)| place.is_empty());
     let real = real.map(|(ints, place)| (Size::Real, ints, place, [32usize, 1024, 2048], 1024));
     let odd = |(ints, place)| (Size::Odd, ints, place, [33, 67, case::int_width(ints, 257)], 40);

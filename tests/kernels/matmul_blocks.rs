@@ -11,8 +11,8 @@ fn reference_by_hand() {
 
 #[test]
 fn shader_equals_reference_in_every_block_format() {
-    // Rows too long for a window of eight are among them.
-    let shapes = (1usize..70, prop_oneof![1usize..4, Just(9)], 1usize..20, 1usize..70, 1usize..40);
+    // Rows too long for a window of eight, of four and of two are among them.
+    let shapes = (1usize..70, prop_oneof![1usize..4, Just(9), Just(17), Just(33)], 1usize..20, 1usize..70, 1usize..40);
     for_shapes(2, (shapes, any::<u64>()), |gpu, &((outputs, large, small, block_rows, rows), seed)| {
         for (format, as_texture) in both_places() {
             let width = if format.block_len() == 32 { 32 * small } else { 256 * large };
@@ -45,7 +45,7 @@ fn product(gpu: &percept::gpu::Gpu, weight: &percept::kernels::Matrix, x: &[f32]
 
 #[test]
 fn plain_weights_in_textures_may_have_any_width() {
-    let widths = prop_oneof![1usize..600, Just(2205)];
+    let widths = prop_oneof![1usize..600, Just(2205), Just(5003)];
     let shapes = (1usize..70, widths, 1usize..70, 1usize..40);
     for_shapes(4, (shapes, any::<u64>()), |gpu, &((outputs, width, block_rows, count), seed)| {
         for format in Format::PLAIN {
@@ -59,8 +59,8 @@ fn plain_weights_in_textures_may_have_any_width() {
 
 #[test]
 fn shader_equals_reference_in_every_kind_of_integers() {
-    // Rows too long for a window of eight are among them.
-    let widths = prop_oneof![1usize..600, Just(2205)];
+    // Rows too long for a window of eight and of four are among them.
+    let widths = prop_oneof![1usize..600, Just(2205), Just(5003)];
     let shapes = (1usize..70, widths, 1usize..70, 1usize..40);
     for_shapes(2, (shapes, any::<u64>()), |gpu, &((outputs, width, block_rows, count), seed)| {
         for (ints, as_texture) in ints_in_both_places() {

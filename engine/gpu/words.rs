@@ -19,7 +19,7 @@ const LINE: usize = 8192;
 pub enum Words {
     /// In a storage buffer.
     Buffer(Array<u32>),
-    /// In a texture of lines of 8192.
+    /// In a texture of lines of 8192, or of one line as long as they are.
     Texture(Arc<Texture>),
 }
 
@@ -74,14 +74,16 @@ impl Gpu {
             return Ok(Words::Buffer(self.array(what, 4 * len)?));
         }
         let lines = len.div_ceil(LINE).max(1);
-        let bytes = (lines * LINE * WORD) as u64;
+        // A single line need not be a whole one.
+        let width = if lines == 1 { len.max(1) } else { LINE };
+        let bytes = (lines * width * WORD) as u64;
         if lines > self.capabilities().texture_lines as usize {
             return Err(self.out_of_memory(what, bytes));
         }
         let raw = self.allocate(what, bytes, || {
             self.device.create_texture(&wgpu::TextureDescriptor {
                 label: Some(what),
-                size: wgpu::Extent3d { width: LINE as u32, height: lines as u32, depth_or_array_layers: 1 },
+                size: wgpu::Extent3d { width: width as u32, height: lines as u32, depth_or_array_layers: 1 },
                 mip_level_count: 1,
                 sample_count: 1,
                 dimension: wgpu::TextureDimension::D2,

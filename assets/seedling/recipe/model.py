@@ -48,7 +48,19 @@ class Trainee(nn.Module):
         self.model = Gemma4UnifiedForConditionalGeneration._from_config(self.config, attn_implementation="sdpa")
         hidden = self.config.text_config.hidden_size
         self.patch_head = nn.Linear(hidden, PATCH_LABELS)
+        self.start_gently()
         self.middle = len(self.config.text_config.layer_types) // 2
+
+    @torch.no_grad()
+    def start_gently(self):
+        """Scores of this family are not divided by the root of the head's size, so norms of one would let each token look
+        at a single other from the first step on; and branches as large as the stream itself would drown it."""
+        for layer in self.model.model.language_model.layers:
+            attention = layer.self_attn
+            attention.q_norm.weight.fill_(attention.head_dim ** -.25)
+            attention.k_norm.weight.fill_(attention.head_dim ** -.25)
+            layer.post_attention_layernorm.weight.fill_(.4)
+            layer.post_feedforward_layernorm.weight.fill_(.4)
 
     def forward(self, ids, positions, pictures, where, masks, first, to_the_end=True):
         """Hidden states at the end, or None unless it is run to the end, and, of the patches, in the middle.

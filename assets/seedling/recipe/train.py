@@ -23,9 +23,9 @@ from tokenizer import VOCAB_SIZE, train as train_tokenizer
 
 # Stage, share of the time, what its batches are drawn from.
 PLAN = (("talk", .02, {"talk": 1.}),
-        ("crops", .18, {"crops": .95, "talk": .05}),
+        ("crops", .15, {"crops": .95, "talk": .05}),
         ("pairs", .25, {"pairs": .75, "crops": .2, "talk": .05}),
-        ("scenes", .55, {"scenes": .8, "pairs": .12, "talk": .08}))
+        ("scenes", .58, {"scenes": .8, "pairs": .12, "talk": .08}))
 FAR = -1e9
 # How much a patch's label counts beside a word, by stage.
 PATCH_WEIGHT = {"talk": 0., "crops": 1., "pairs": 1., "scenes": .5}
@@ -78,11 +78,11 @@ def loss_of(trainee, batch, first):
     out = {}
     if asked:
         chosen = labels.reshape(-1) != NOTHING
-        logits = trainee.logits(hidden.reshape(-1, hidden.shape[-1])[chosen])
+        logits = trainee.logits(hidden.reshape(-1, hidden.shape[-1])[chosen]).float()
         wanted = labels.reshape(-1)[chosen]
         out["words"] = F.cross_entropy(logits, wanted), (logits.argmax(-1) == wanted).float().mean().item()
     if tokens:
-        logits = trainee.name_patches(patches).flatten(0, 1)
+        logits = trainee.name_patches(patches).flatten(0, 1).float()
         wanted = batch["named"].flatten()
         # Most patches are empty; those with something in them count more.
         weight = torch.where(wanted > 0, 1., .25)
@@ -152,7 +152,8 @@ def main():
         rate = args.rate * min(1, (step + 1) / 100) * (1 - .97 * part)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses = loss_of(trainee, batch, first)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses = loss_of(trainee, batch, first)
         total = sum(value * (PATCH_WEIGHT[name] if what == "patches" else 1) for what, (value, _) in losses.items())
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(trainee.parameters(), 1.)

@@ -1,8 +1,8 @@
 """Trains the model in stages, from easy to hard. Can be killed at any time and goes on from its last state.
 
-    python train.py --out RUN --minutes 60
+    python train.py --out RUN --steps 20000
 
-Stages, as shares of the time (see PLAN): `talk` text and the sentences of the world; `crops` single patches, each a picture
+Stages, as shares of the steps (see PLAN): `talk` text and the sentences of the world; `crops` single patches, each a picture
 of its own, with a label a patch; `pairs` scenes of up to two things, whose edges cross patches; `scenes` everything.
 Every stage but the first mixes in some of the earlier ones.
 """
@@ -10,6 +10,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import queue as queues
 import time
 from pathlib import Path
 
@@ -21,11 +22,11 @@ from batches import NOTHING, Rows
 from model import Trainee
 from tokenizer import VOCAB_SIZE, train as train_tokenizer
 
-# Stage, share of the time, what its batches are drawn from.
+# Stage, share of the steps (one of `crops` takes a quarter of the time), what its batches are drawn from.
 PLAN = (("talk", .02, {"talk": 1.}),
-        ("crops", .15, {"crops": .95, "talk": .05}),
-        ("pairs", .25, {"pairs": .75, "crops": .2, "talk": .05}),
-        ("scenes", .58, {"scenes": .8, "pairs": .12, "talk": .08}))
+        ("crops", .38, {"crops": .95, "talk": .05}),
+        ("pairs", .15, {"pairs": .75, "crops": .2, "talk": .05}),
+        ("scenes", .45, {"scenes": .8, "pairs": .12, "talk": .08}))
 FAR = -1e9
 # How much a patch's label counts beside a word, by stage.
 PATCH_WEIGHT = {"talk": 0., "crops": 1., "pairs": 1., "scenes": .5}
@@ -43,10 +44,18 @@ def make_batches(queue, share, seed, rows, length):
     """In a process of its own: batches of whatever stage the shared clock says."""
     torch.set_num_threads(1)
     makers, rng = Rows(train_tokenizer(), length), np.random.default_rng(seed)
-    while True:
+    trainer = multiprocessing.parent_process()
+    while trainer.is_alive():
         _, mix = stage_at(share.value)
         kind = rng.choice(list(mix), p=list(mix.values()))
-        queue.put((str(kind), makers.batch(rng, kind, rows)))
+        made = str(kind), makers.batch(rng, kind, rows)
+        while trainer.is_alive():  # a killed trainer takes no more
+            try:
+                queue.put(made, timeout=5)
+                break
+            except queues.Full:
+                pass
+    queue.cancel_join_thread()
 
 
 def masks(owner, tokens, first):
@@ -95,11 +104,12 @@ def loss_of(trainee, batch, first):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the log; gone on with if there")
-    parser.add_argument("--minutes", type=float, default=60, help="time of the whole plan, pauses left out")
+    parser.add_argument("--steps", type=int, default=20000, help="steps of the whole plan")
+    parser.add_argument("--begin-with", type=Path, help="state.pt of another run whose weights a new run begins with")
     parser.add_argument("--size", default="3m", help="a size of model.py")
-    parser.add_argument("--rows", type=int, default=32, help="rows of a batch")
+    parser.add_argument("--rows", type=int, default=16, help="rows of a batch")
     parser.add_argument("--length", type=int, default=288, help="tokens of a row")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--pause-file", type=Path, help="sleep between steps while this file exists")
@@ -123,11 +133,13 @@ def main():
         trainee.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step, spent, rows_seen = saved["step"], saved["spent"], saved["rows"]
+    elif args.begin_with:
+        trainee.load_state_dict(torch.load(args.begin_with)["model"])
     first = Rows(tok, args.length).first
     if args.compile:
         for layer in trainee.model.model.language_model.layers:
             layer.compile(dynamic=False)
-    share = multiprocessing.Value("d", spent / (60 * args.minutes))
+    share = multiprocessing.Value("d", step / args.steps)
     queue = multiprocessing.Queue(4)
     worker = multiprocessing.Process(
         target=make_batches, args=(queue, share, args.seed * 1000 + step + 1, args.rows, args.length), daemon=True)
@@ -140,14 +152,14 @@ def main():
                         rows=rows_seen, size=args.size), state.with_suffix(".new"))
         state.with_suffix(".new").replace(state)
 
-    while spent < 60 * args.minutes:
+    while step < args.steps:
         while args.pause_file and args.pause_file.exists():
             time.sleep(1)
         started = time.time()
         kind, arrays = queue.get()
         waited += time.time() - started
         batch = {k: torch.from_numpy(v) for k, v in arrays.items()}
-        part = spent / (60 * args.minutes)
+        part = step / args.steps
         name, _ = stage_at(part)
         rate = args.rate * min(1, (step + 1) / 100) * (1 - .97 * part)
         for group in optimizer.param_groups:
@@ -162,7 +174,7 @@ def main():
         optimizer.zero_grad(set_to_none=True)
         step, rows_seen = step + 1, rows_seen + args.rows
         spent += time.time() - started
-        share.value = spent / (60 * args.minutes)
+        share.value = step / args.steps
         for what, (value, right) in losses.items():
             for key, number in ((f"{kind} {what} loss", value.item()), (f"{kind} {what} right", right)):
                 sums[key], counts[key] = sums.get(key, 0) + number, counts.get(key, 0) + 1

@@ -59,9 +59,12 @@ fn what_is_right_is_counted_by_skill_and_what_is_wrong_is_kept() {
     let right: Vec<bool> = objects[..4].iter().map(|case| case["right"].as_bool().unwrap()).collect();
     assert_eq!(right, [true, false, true, true], "{}", json.stdout);
     let result = &objects[4];
-    let rows: Vec<(&str, u64, u64)> = result["skills"].as_array().unwrap().iter().map(|row| {
-        (row["skill"].as_str().unwrap(), row["right"].as_u64().unwrap(), row["asked"].as_u64().unwrap())
-    }).collect();
+    let rows: Vec<(&str, u64, u64)> = result["skills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["skill"].as_str().unwrap(), row["right"].as_u64().unwrap(), row["asked"].as_u64().unwrap()))
+        .collect();
     assert_eq!(rows, [("other", 1, 1), ("read/image", 1, 2), ("read/text", 1, 1), ("read, all", 2, 3), ("all", 3, 4)]);
     // The wrong one with its picture, as a set that can be asked again.
     let kept = json_lines(&std::fs::read_to_string(worst.join("worst.jsonl")).unwrap());
@@ -96,14 +99,21 @@ fn a_wrong_set_is_named_with_its_line_before_a_model_is_loaded() {
         (format!("{good}\nhello\n"), "line 2: is no case (expected value at line 1 column 1)"),
         (format!("\n{}\n", json!({"question": "Hi", "answers": ["a"]})), "line 2: is no case (missing field `skill`"),
         (with(json!({"answers": [" "]})), "line 2: \"answers\" holds no answer"),
-        (with(json!({"media": [{"type": "smell", "path": "a"}]})), "line 2: the type \"smell\" is none of image, audio, video"),
+        (
+            with(json!({"media": [{"type": "smell", "path": "a"}]})),
+            "line 2: the type \"smell\" is none of image, audio, video",
+        ),
         (with(json!({"media": [{"type": "image", "path": "a.png"}]})), "a.png does not exist"),
         (with(json!({"question": " "})), "line 2: asks nothing"),
     ] {
         let file = home.file("set.jsonl", &content);
         let outcome = home.run(&["eval", file.to_str().unwrap(), "--model", "nowhere"]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{content}");
-        assert!(outcome.stderr.contains(expected) && outcome.stderr.lines().count() == 1, "{expected}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(expected) && outcome.stderr.lines().count() == 1,
+            "{expected}: {}",
+            outcome.stderr
+        );
     }
     let file = home.file("set.jsonl", &good);
     let outcome = home.run(&["eval", file.to_str().unwrap(), "--skill", "sing"]);

@@ -93,8 +93,8 @@ pub fn run(args: &EvalArgs, output: &Output) -> Result<()> {
     let started = Instant::now();
     let bar = output.counting(cases.len() as u64, "cases");
     for case in &cases {
-        let (said, sure) =
-            answer(&mut session, &begin, case, &generation).with_context(|| format!("case {} was not answered", case.id))?;
+        let (said, sure) = answer(&mut session, &begin, case, &generation)
+            .with_context(|| format!("case {} was not answered", case.id))?;
         let right = is_right(&said, &case.answers);
         tallies.entry(&case.skill).or_default().count(right);
         if args.json {
@@ -214,6 +214,7 @@ fn cases_file(set: &Path) -> Result<PathBuf> {
     if file.is_file() {
         return Ok(file);
     }
-    let problem = format!("{} holds no cases.jsonl; `percept eval --help` shows what a line of it looks like", set.display());
+    let problem =
+        format!("{} holds no cases.jsonl; `percept eval --help` shows what a line of it looks like", set.display());
     Err(Usage(problem).into())
 }

@@ -120,7 +120,9 @@ fn plain(text: &str) -> String {
         match c {
             '\'' | '\u{2019}' => {}
             '.' if digit(before) && digit(Some(i + 1)) => out.push(c),
-            '-' | '\u{2212}' if digit(Some(i + 1)) && !before.is_some_and(|i| letters[i].is_alphanumeric()) => out.push('-'),
+            '-' | '\u{2212}' if digit(Some(i + 1)) && !before.is_some_and(|i| letters[i].is_alphanumeric()) => {
+                out.push('-')
+            }
             c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
             _ => out.push(' '),
         }

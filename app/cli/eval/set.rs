@@ -66,7 +66,9 @@ pub fn read(set: &Path, skills: &[String], limit: Option<usize>) -> Result<Vec<E
     }
     if cases.is_empty() {
         let problem = match known.is_empty() {
-            true => format!("{} holds no case; `percept eval --help` shows what a line of it looks like", path.display()),
+            true => {
+                format!("{} holds no case; `percept eval --help` shows what a line of it looks like", path.display())
+            }
             false => format!("no skill of {} begins so; it has {}", path.display(), known.join(", ")),
         };
         return Err(Usage(problem).into());

@@ -20,9 +20,9 @@ use std::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
-  percept eval SET --model MODEL                        a table of all skills
-  percept eval SET --model MODEL --skill see --limit 20     20 cases of each skill that begins so
-  percept eval SET --model MODEL --worst wrong          wrong answers, the surest first, with their files
+  percept eval SET --model MODEL                          a table of all skills
+  percept eval SET --model MODEL --skill see --limit 20   20 cases of each skill that begins so
+  percept eval SET --model MODEL --worst wrong            files of wrong answers, the surest first
   percept eval SET --model MODEL --json
 
 SET is a folder with cases.jsonl, or such a file. A line is a case:

@@ -98,23 +98,42 @@ def pair(rng):
     return scene(rng, 2)
 
 
+def crop(rng):
+    """One patch, a small picture of its own, and its thing or None: of any place and size, or a part of one."""
+    if rng.random() < .12:
+        return draw(rng, [], PATCH), None
+    size = world.SIZES[rng.integers(2)]
+    radius = (rng.uniform(.065, .09) if size == "small" else rng.uniform(.12, .15)) * GRID
+    reach = .45 * radius
+    thing = world.Thing(list(world.COLOURS)[rng.integers(len(world.COLOURS))], world.SHAPES[rng.integers(len(world.SHAPES))],
+                        size, 4, .5 + rng.uniform(-reach, reach), .5 + rng.uniform(-reach, reach), radius,
+                        rng.uniform(-.35, .35))
+    return draw(rng, [thing], PATCH), thing
+
+
+# Crops drawn lately: a quarter of a row is new, the rest is drawn from these, since drawing costs more than learning.
+RECENT = []
+MOST_RECENT = 30_000
+
+
 def crops(rng):
-    """The same number of patches, each a small picture of its own: a thing of any place and size, or a part of one."""
-    cells, things = [], []
-    for i in range(GRID * GRID):
-        if rng.random() < .12:
-            shown = []
+    """As many patches as a scene has, each a crop of its own."""
+    number = GRID * GRID
+    fresh = [crop(rng) for _ in range(number // 4 if len(RECENT) >= number else number)]
+    for one in fresh:
+        if len(RECENT) < MOST_RECENT:
+            RECENT.append(one)
         else:
-            size = world.SIZES[rng.integers(2)]
-            radius = (rng.uniform(.065, .09) if size == "small" else rng.uniform(.12, .15)) * GRID
-            reach = .45 * radius
-            shown = [world.Thing(list(world.COLOURS)[rng.integers(8)], world.SHAPES[rng.integers(len(world.SHAPES))], size, 4,
-                                 .5 + rng.uniform(-reach, reach), .5 + rng.uniform(-reach, reach), radius,
-                                 rng.uniform(-.35, .35))]
-        cells.append(draw(rng, shown, PATCH))
-        x, y = i % GRID, i // GRID
-        things += [world.Thing(t.colour, t.shape, t.size, 4, (x + .5) / GRID, (y + .5) / GRID, .1 / GRID, 0.) for t in shown]
-    pixels = np.stack(cells).reshape(GRID, GRID, PATCH, PATCH, 3).transpose(0, 2, 1, 3, 4).reshape(GRID * PATCH, GRID * PATCH, 3)
+            RECENT[rng.integers(MOST_RECENT)] = one
+    shown = fresh + [RECENT[i] for i in rng.integers(0, len(RECENT), number - len(fresh))]
+    things, cells = [], []
+    for i, (pixels, t) in enumerate(shown):
+        cells.append(pixels)
+        if t:
+            y, x = divmod(i, GRID)
+            things.append(world.Thing(t.colour, t.shape, t.size, 4, (x + .5) / GRID, (y + .5) / GRID, .1 / GRID, 0.))
+    side = GRID * PATCH
+    pixels = np.stack(cells).reshape(GRID, GRID, PATCH, PATCH, 3).transpose(0, 2, 1, 3, 4).reshape(side, side, 3)
     return things, pixels, GRID, []
 
 

@@ -6,6 +6,7 @@ mod bench;
 mod chat;
 mod doctor;
 mod encode;
+mod eval;
 pub mod failure;
 mod interrupt;
 mod load;
@@ -28,6 +29,7 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Perplexity(perplexity::PerplexityArgs),
+    Eval(eval::EvalArgs),
     Encode(encode::EncodeArgs),
     Trace(trace::TraceArgs),
 }
@@ -43,6 +45,7 @@ impl Command {
             Command::Doctor(args) => doctor::run(&args, &output),
             Command::Bench(args) => bench::run(&args, &output),
             Command::Perplexity(args) => perplexity::run(&args, &output),
+            Command::Eval(args) => eval::run(&args, &output),
             Command::Encode(args) => encode::run(&args, &output),
             Command::Trace(args) => trace::run(&args, &output),
         }

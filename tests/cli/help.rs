@@ -18,6 +18,7 @@ fn every_command_explains_itself() {
         "doctor",
         "bench",
         "perplexity",
+        "eval",
         "encode",
         "trace",
     ] {

@@ -6,6 +6,7 @@ mod bench;
 mod chat;
 mod doctor;
 mod encode;
+mod eval;
 #[path = "../support/gguf.rs"]
 mod gguf;
 mod help;

@@ -2,8 +2,8 @@
 //   k_cache  [slots, row_words] of vec4u                                     read
 //   v_cache  as k_cache                                                      read
 //   step     [0] the position of row 0, [1] rows                             read
-//   k        texture of vec4u, 8192 wide, rows woven: [slots, row_words]     write, as far as positions have come
-//   v        texture of vec4u, 8192 wide: [slots, row_words]                 write, as far as positions have come
+//   k        texture of vec4u, lines of 8192, rows woven: [slots, row_words]     write, as far as positions have come
+//   v        texture of vec4u, lines of 8192: [slots, row_words]                 write, as far as positions have come
 // grid   (a, b, 1), a * b >= ceil(slots * row_words / 64)
 // needs  nothing optional
 

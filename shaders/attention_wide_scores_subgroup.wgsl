@@ -1,5 +1,5 @@
 // attention_wide_scores_subgroup: attention_wide_scores with queries loaded once for all lanes of a subgroup.
-//   weight  texture of vec4u, 8192 wide, rows woven: keys [slots, num_kv_heads * width4] of vec4f       read
+//   weight  texture of vec4u, lines of 8192, rows woven: keys [slots, num_kv_heads * width4] of vec4f       read
 //   q       window of [window_rows, num_heads, width4] of vec4f, at most 4096                           read
 //   step    [0] the position of row 0, [1] rows                                                         read
 //   ends    [rows] u32: the last position that a row sees where that is later than its own              read

@@ -1,6 +1,5 @@
 // attention_wide_values_subgroup: attention_wide_values with weights loaded once for all lanes of a subgroup.
-// divided by the sum of weights.
-//   v        texture of vec4u, 8192 wide: values [slots, row_words] of vec4f                         read
+//   v        texture of vec4u, lines of 8192: values [slots, row_words] of vec4f                         read
 //   weights  window of [window_rows, num_heads, tile] f32 as vec4f, at most 4096                     read
 //   step     [0] the position of row 0, [1] rows                                                     read
 //   ends     [rows] u32: the last position that a row sees where that is later than its own          read

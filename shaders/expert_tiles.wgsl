@@ -4,7 +4,7 @@
 //   step   [2] u32, the second one the rows                      read
 //   tiles  [most_tiles, 9] u32                                   write
 // grid   (1, 1, 1)
-// needs  nothing optional; experts <= 1024, most_tiles >= rows * top_k / 8 + experts
+// needs  nothing optional; experts <= 1024, most_tiles >= the tiles of any choice: rows * top_k, or rows * top_k / 8 + experts if that is less
 
 override WG: u32 = 128u;
 struct Params { experts: u32, top_k: u32, most_tiles: u32, pad: u32 }

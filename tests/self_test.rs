@@ -14,6 +14,14 @@ fn gpus() -> Vec<Arc<Gpu>> {
     all.iter().map(|a| open(a.index)).collect()
 }
 
+/// The same, taken for GPUs: what is used only there is checked as well.
+fn as_gpus() -> Vec<Arc<Gpu>> {
+    let open = |index| {
+        Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(index), as_gpu: true, ..Default::default() }).unwrap()
+    };
+    adapters().iter().map(|a| open(a.index)).collect()
+}
+
 /// A soft cap that comes out wrong in the variants that `wrong` names, as with a driver that miscompiles them. The
 /// shader is made another one by a further dispatch, so that variants are told apart.
 fn case(wrong: fn(Variant) -> bool) -> Case {
@@ -52,6 +60,22 @@ fn the_adapters_of_this_machine_are_right() {
             let of_matvec = report.outcomes.iter().filter(|o| o.kernel.starts_with("matvec") && o.variant == variant);
             assert!(of_matvec.count() > 0, "{variant:?} of no kind of matvec was checked");
         }
+    }
+}
+
+/// A GPU passes what comes before the first use of a model, and uses nothing that is made for software adapters.
+#[test]
+fn adapters_taken_for_gpus_are_right() {
+    for gpu in as_gpus() {
+        assert!(!gpu.capabilities().software && !Variant::best(&gpu).wide);
+        let report = run_cases(&gpu, &cases(), &mut |outcome| {
+            assert!(outcome.is_right(), "{outcome:?} on {}", gpu.adapter().title());
+        })
+        .unwrap();
+        assert_eq!(report.unsound, Unsound::default());
+        assert!(report.outcomes.iter().any(|outcome| outcome.kernel == "attention"));
+        let verdict = ensure_cases(&gpu, &cases(), None).unwrap();
+        assert_eq!((verdict.unsound, verdict.findings.len()), (Unsound::default(), 0));
     }
 }
 

@@ -144,6 +144,7 @@ fn blocks_of_several_matrices_hold_whole_ones() {
             assert_eq!((matrix.rows, matrix.width), (shape[0] * shape[1], shape[2]));
             let whole = |rows: usize| rows.is_multiple_of(shape[1]);
             assert!(matrix.blocks.iter().all(|b| whole(b.first_row) && whole(b.rows)), "{name}");
+            assert!(matrix.blocks.iter().all(|b| !b.is_laid()), "{name}: its rows end within a group");
             assert!(matrix.blocks.iter().all(|b| b.data.bytes() <= 2048) && (*name == "c" || matrix.blocks.len() > 1));
             check(&gpu, &matrix, values);
         }

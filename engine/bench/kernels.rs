@@ -113,6 +113,7 @@ fn needs(plan: &Plan) -> Variant {
 /// Whether a case is to be timed on this adapter.
 pub fn is_for(gpu: &Gpu, case: &Case) -> bool {
     match case.size {
+        _ if !case.suits(gpu) => false,
         Size::Odd => false,
         Size::Real => true,
         Size::Large => !gpu.capabilities().software,

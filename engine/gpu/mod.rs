@@ -29,6 +29,8 @@ pub struct GpuOptions {
     pub memory_limit_bytes: Option<u64>,
     /// Bytes of the largest binding, if less than the adapter's own limit: how weights are split there.
     pub binding_limit_bytes: Option<u64>,
+    /// A software adapter is taken for a GPU: what GPUs use can then be checked where there is none.
+    pub as_gpu: bool,
 }
 
 /// An open adapter: device, queue, compiled pipelines and the accounts of what was made on it.
@@ -98,6 +100,9 @@ impl Gpu {
         if let Some(limit) = options.binding_limit_bytes {
             let has = &mut summary.capabilities;
             has.storage_binding_bytes = has.storage_binding_bytes.min(limit);
+        }
+        if options.as_gpu {
+            summary.capabilities.software = false;
         }
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let lost = trouble.clone();

@@ -272,7 +272,8 @@ pub fn reference(heads: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
 pub fn cases() -> Vec<Case> {
     let heads = |num_heads, num_kv_heads, head_dim| Heads { num_heads, num_kv_heads, head_dim, values: Values::Plain };
     let everything = Reach { window: None, sees_ends: false };
-    let case = |size, heads, reach, rows, position| case("attention_wide", size, heads, reach, rows, position);
+    let case =
+        |size, heads, reach, rows, position| case("attention_wide", size, heads, reach, rows, position).software();
     vec![
         case(Size::Odd, heads(8, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
         case(Size::Odd, heads(4, 4, 30), everything, 3, 1300),

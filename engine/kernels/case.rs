@@ -26,6 +26,7 @@ pub struct Case {
     pub shape: String,
     /// What it is for.
     pub size: Size,
+    software: bool,
     prepare: Box<Prepare>,
 }
 
@@ -47,7 +48,18 @@ impl Case {
         shape: impl Into<String>,
         prepare: impl Fn(&Gpu) -> Result<Prepared> + Send + Sync + 'static,
     ) -> Case {
-        Case { kernel, shape: shape.into(), size, prepare: Box::new(prepare) }
+        Case { kernel, shape: shape.into(), size, software: false, prepare: Box::new(prepare) }
+    }
+
+    /// The same for software adapters alone: on others arrays cannot be read through windows.
+    #[must_use]
+    pub fn software(self) -> Case {
+        Case { software: true, ..self }
+    }
+
+    /// Whether the adapter can do it.
+    pub fn suits(&self, gpu: &Gpu) -> bool {
+        gpu.capabilities().software || !self.software
     }
 
     /// Its inputs and outputs on `gpu`.

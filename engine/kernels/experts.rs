@@ -129,6 +129,10 @@ fn record(
             let problem = format!("have a block of {} rows, but experts have {expert_rows}", block.rows);
             return Err(Error::Argument { name: "weights", problem });
         }
+        if block.is_laid() && !weight.width.is_multiple_of(GROUP) {
+            let problem = format!("of {} lie in groups of {GROUP}, but a row has {}", block.format, weight.width);
+            return Err(Error::Argument { name: "weights", problem });
+        }
         let bytes = block.row_bytes(weight.width);
         let params = Params {
             outputs: outputs as u32,
@@ -174,7 +178,7 @@ fn record(
 fn shader(variant: Variant, block: &Block, bytes: usize, tiled: bool) -> Result<(&'static Shader, [u32; 2], Bind)> {
     // Software adapters compute a row in one lane faster than they add across lanes.
     let lanes = if variant.wide { [8, 1] } else { [64, 16] };
-    let plain = Variant { wide: false, subgroup: false, ..variant };
+    let plain = Variant { subgroup: false, ..variant.of_buffer() };
     if !block.is_laid() {
         let data = block.data.bind("weight", block.rows * bytes)?;
         let kernel = if tiled { "experts_tiled" } else { "experts" };

@@ -74,7 +74,7 @@ pub fn record(
 }
 
 /// Records `y = gelu_tanh(gate) · up` where the first half of the rows of `weight` makes the gate and the second the other
-/// branch: in one dispatch where the matrix is one block of a block format, else by way of `gate_up`.
+/// branch: in one dispatch where the matrix is one block that lies in planes, else by way of `gate_up`.
 ///
 /// # Errors
 /// As [`record`].

@@ -184,7 +184,7 @@ pub fn cases() -> Vec<Case> {
                     outputs,
                     width,
                     block_rows,
-                    (gpu.capabilities().software || format.is_plain()) && !in_buffer,
+                    gpu.capabilities().software && !in_buffer,
                 )?;
                 let x_values = noise(2, width);
                 let (x, y) = (gpu.rows("x", width)?, gpu.array("y", outputs)?);
@@ -198,7 +198,7 @@ pub fn cases() -> Vec<Case> {
     let gated = |format: Format, half: usize, width: usize, in_buffer: bool| {
         let shape = format!("gated {}{format} 2 · {half} × {width}", if in_buffer { "buffer of " } else { "" });
         Case::new("matvec_blocks", Size::Odd, shape, move |gpu| {
-            let as_texture = (gpu.capabilities().software || format.is_plain()) && !in_buffer;
+            let as_texture = gpu.capabilities().software && !in_buffer;
             let (weight, values) = case::block_matrix(gpu, format, 1, 2 * half, width, 2 * half, as_texture)?;
             let x_values = noise(2, width);
             let (x, y) = (gpu.rows("x", width)?, gpu.array("y", half)?);
@@ -234,9 +234,10 @@ pub fn cases() -> Vec<Case> {
         }));
     }
     all.extend([false, true].map(|buffer| gated(Format::Q4K, 51, 768, buffer)));
-    // Plain ones lie in textures on every adapter here.
-    all.extend(Format::PLAIN.map(|format| case(Size::Odd, format, 103, 768, 40, false)));
-    all.extend([gated(Format::Bf16, 51, 768, false), case(Size::Real, Format::Bf16, 4096, 3840, 4096, false)]);
+    // Plain ones lie in planes in textures alone.
+    all.extend(Format::PLAIN.map(|format| case(Size::Odd, format, 103, 768, 40, false).software()));
+    let bf16 = [gated(Format::Bf16, 51, 768, false), case(Size::Real, Format::Bf16, 4096, 3840, 4096, false)];
+    all.extend(bf16.map(Case::software));
     all.extend(blocks().map(|format| case(Size::Real, format, 4096, 3840, 4096, false)));
     all
 }

@@ -104,13 +104,13 @@ impl<'a> Upload<'a> {
         let alike = tensors.iter().all(|tensor| tensor.rounding() == rounding);
         if plain || equal && bundled && alike {
             let format = if equal { formats[0] } else { Format::F32 };
-            matrix.blocks = self.blocks(names[0], 0..rows, 1, width, format, rounding)?;
+            matrix.blocks = self.blocks(names[0], 0..rows, None, width, format, rounding)?;
         } else {
             // Each as it is: a block format is never widened.
             let mut first = 0;
             for (tensor, format) in tensors.iter().zip(&formats) {
                 let end = first + tensor.shape[0];
-                let own = self.blocks(tensor.name, first..end, 1, width, *format, tensor.rounding())?;
+                let own = self.blocks(tensor.name, first..end, None, width, *format, tensor.rounding())?;
                 matrix.blocks.extend(own);
                 first = end;
             }
@@ -134,7 +134,7 @@ impl<'a> Upload<'a> {
             return Err(self.no_such_shape(&tensor, "matrices behind one another"));
         };
         let rows = count * each;
-        let blocks = self.blocks(name, 0..rows, each.max(1), width, format, tensor.rounding())?;
+        let blocks = self.blocks(name, 0..rows, Some(each.max(1)), width, format, tensor.rounding())?;
         let mut matrix = Matrix { rows, width, blocks };
         self.fill(&mut matrix, 0, &Tensor { shape: &[rows, width], ..tensor })?;
         Ok(matrix)
@@ -146,7 +146,8 @@ impl<'a> Upload<'a> {
     /// [`Error::OutOfMemory`].
     pub fn matrix_of(&self, name: &str, width: usize, values: &[f32]) -> Result<Matrix> {
         let rows = values.len() / width.max(1);
-        let matrix = Matrix { rows, width, blocks: self.blocks(name, 0..rows, 1, width, Format::F32, Rounding::NONE)? };
+        let matrix =
+            Matrix { rows, width, blocks: self.blocks(name, 0..rows, None, width, Format::F32, Rounding::NONE)? };
         let (stride, mut scratch) = (super::stride(width), Vec::new());
         for block in &matrix.blocks {
             let own = &values[block.first_row * width..][..block.rows * width];
@@ -163,22 +164,23 @@ impl<'a> Upload<'a> {
     }
 
     /// Empty blocks for these rows, as large as a binding may be, smaller ones if memory is short; each holds whole bundles of
-    /// `bundle` rows.
+    /// `bundle` rows, if they come in such.
     fn blocks(
         &self,
         name: &str,
         rows: Range<usize>,
-        bundle: usize,
+        bundle: Option<usize>,
         width: usize,
         format: Format,
         rounding: Rounding,
     ) -> Result<Vec<Block>> {
-        let as_texture = self.as_texture(width);
+        // Kernels of bundles look at whole groups alone.
+        let as_texture = self.as_texture(width) && (bundle.is_none() || width.is_multiple_of(GROUP));
         let row_bytes = row_bytes(format, width, as_texture || !format.is_plain());
         let has = self.gpu.capabilities();
         let most = has.storage_binding_bytes.min(has.buffer_bytes) as usize;
         let woven = if as_texture { WOVEN } else { 1 };
-        let unit = if bundle > 1 { bundle } else { woven };
+        let unit = bundle.unwrap_or(woven);
         let mut block_rows = (most / row_bytes / unit * unit).clamp(unit, rows.len().max(unit));
         let mut blocks = Vec::new();
         let (mut first_row, end) = (rows.start, rows.end);
@@ -203,7 +205,9 @@ impl<'a> Upload<'a> {
         let has = self.gpu.capabilities();
         // Rows of activations are windows of a uniform then.
         let aligned = (4 * stride(width)).is_multiple_of(has.uniform_alignment as usize);
-        has.software && width <= LONGEST_TEXTURE_ROW && (aligned || width.is_multiple_of(GROUP))
+        // Two rows of whole groups always are, but of the longest a window holds one.
+        let paired = width.is_multiple_of(GROUP) && width <= LONGEST_TEXTURE_ROW / 2;
+        has.software && width <= LONGEST_TEXTURE_ROW && (aligned || paired)
     }
 
     fn fill(&self, matrix: &mut Matrix, first: usize, tensor: &Tensor<'_>) -> Result<()> {

@@ -3,8 +3,11 @@ fn mad(a: vec4f, b: vec4f, sum: f32) -> f32 {
     return fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))));
 }
 
-// Eight queries lie one after another in rows of width4; what is read behind the last meets keys of zero.
-fn x_at(row: u32, at: u32) -> vec4f { return q[min(row + at, 4095u)]; }
+// What lies behind a head is another's, or of no row.
+fn x_at(row: u32, at: u32) -> vec4f {
+    if at >= params.width4 { return vec4f(0.0); }
+    return q[row + at];
+}
 
 fn both(v: vec4f, a: vec4f, b: vec4f, sums: vec2f) -> vec2f {
     return vec2f(mad(a, v, sums.x), mad(b, v, sums.y));

@@ -1,5 +1,6 @@
 // Eight vectors of a row of x from column `at` on: each lane reads one and hands it to all. What a software adapter loads
-// lane by lane, even from one place for all, is loaded an eighth as often.
+// lane by lane, even from one place for all, is loaded an eighth as often. Lanes of a workgroup of eight must be the first of a subgroup, in order; the self-test
+// would show otherwise.
 alias Eight = vec4f;
 
 fn eight(row: u32, at: u32, lane: u32) -> Eight { return x_at(row, at + lane); }

@@ -121,3 +121,18 @@ fn a_block_that_cuts_an_expert_is_refused() {
     let error = record_sum(&mut plan, Variant::default(), &weight, &chosen, 1, &x, &x).unwrap_err().to_string();
     assert!(error.contains("a block of 3 rows, but experts have 2"), "{error}");
 }
+
+/// Kernels of textures look at whole groups: rows that end within one would be multiplied with what lies behind them.
+#[test]
+fn rows_that_end_within_a_group_are_refused_in_textures() {
+    for gpu in gpus() {
+        let shape = Shape { num_experts: 2, top_k: 1 };
+        let (weight, _) = case::block_matrix(gpu, Format::F32, 1, 16, 36, 16, true).unwrap();
+        let (ids, shares) = (gpu.array_of("ids", &[0u32]).unwrap(), gpu.array_of("shares", &[1.0f32]).unwrap());
+        let chosen = Chosen { shape, ids: &ids, shares: &shares, tiles: None };
+        let (x, y) = (gpu.array::<f32>("x", 36).unwrap(), gpu.array::<f32>("y", 8).unwrap());
+        let mut plan = percept::gpu::PlanBuilder::new(gpu);
+        let error = record_sum(&mut plan, Variant::best(gpu), &weight, &chosen, 1, &x, &y).unwrap_err().to_string();
+        assert!(error.contains("groups of 32, but a row has 36"), "{error}");
+    }
+}

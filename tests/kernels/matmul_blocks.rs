@@ -33,12 +33,18 @@ fn shader_equals_reference_in_every_block_format() {
 }
 
 /// The first `count` rows of the product, without gaps.
-fn product(gpu: &percept::gpu::Gpu, weight: &percept::kernels::Matrix, x: &[f32], count: usize) -> Vec<f32> {
+fn product(
+    gpu: &percept::gpu::Gpu,
+    variant: Variant,
+    weight: &percept::kernels::Matrix,
+    x: &[f32],
+    count: usize,
+) -> Vec<f32> {
     let (width, outputs, capacity) = (weight.width, weight.rows, count.next_multiple_of(TILE_ROWS));
     let on_gpu = gpu.rows("x", capacity * stride(width)).unwrap();
     gpu.write(&on_gpu, 0, &spread(x, width, stride(width)));
     let y = gpu.array::<f32>("y", capacity * stride(outputs)).unwrap();
-    run(gpu, count, |plan| matmul::record(plan, Variant::best(gpu), weight, count, &on_gpu, &y));
+    run(gpu, count, |plan| matmul::record(plan, variant, weight, count, &on_gpu, &y));
     let all = gpu.read(&y).unwrap();
     all.chunks(stride(outputs)).take(count).flat_map(|row| row[..outputs].iter().copied()).collect()
 }
@@ -52,7 +58,10 @@ fn plain_weights_in_textures_may_have_any_width() {
             let (weight, values) = case::block_matrix(gpu, format, seed, outputs, width, block_rows, true).unwrap();
             let x = noise(seed ^ 1, count * width);
             let expected = matmul_blocks::reference(&values, width, &x);
-            assert_close(format.name(), &product(gpu, &weight, &x, count), &expected, 4e-6);
+            for variant in Variant::all(gpu).into_iter().filter(|variant| variant.wide) {
+                let got = product(gpu, variant, &weight, &x, count);
+                assert_close(&format!("{format} {variant:?}"), &got, &expected, 4e-6);
+            }
         }
     });
 }
@@ -68,7 +77,7 @@ fn shader_equals_reference_in_every_kind_of_integers() {
             let (weight, values) =
                 case::int_matrix(gpu, ints, seed, [outputs, width], block_rows, as_texture, none).unwrap();
             let x = noise(seed ^ 1, count * width);
-            let got = product(gpu, &weight, &x, count);
+            let got = product(gpu, Variant::best(gpu), &weight, &x, count);
             let expected = matmul_blocks::reference(&values, width, &x);
             assert_close(&format!("{ints:?} {as_texture}"), &got, &expected, 4e-6);
         }
@@ -86,9 +95,9 @@ fn activations_are_rounded() {
             let x = noise(3, 9 * case::int_width(ints, 45));
             let x: Vec<f32> = x.iter().map(|v| (v * 64.0).round() / 64.0).collect();
             let plain = of(gpu, ints, Rounding::NONE, as_texture);
-            let plain = product(gpu, &plain, &fake_quant::reference(&x, 0.125), 9);
+            let plain = product(gpu, Variant::best(gpu), &plain, &fake_quant::reference(&x, 0.125), 9);
             let rounded = of(gpu, ints, Rounding { input: 0.125, output: 0.031_25 }, as_texture);
-            let rounded = product(gpu, &rounded, &x, 9);
+            let rounded = product(gpu, Variant::best(gpu), &rounded, &x, 9);
             assert_close(&format!("{ints:?}"), &rounded, &fake_quant::reference(&plain, 0.031_25), 0.0);
         }
     }

@@ -52,9 +52,12 @@ fn plain_weights_in_textures_may_have_any_width() {
             let (weight, values) = case::block_matrix(gpu, format, seed, outputs, width, block_rows, true).unwrap();
             let x = noise(seed ^ 1, width);
             let on_gpu = rows(gpu, "x", &x, width, stride(width));
-            let y = Output::new(gpu, "y", outputs);
-            run(gpu, 1, |plan| matvec::record(plan, Variant::best(gpu), &weight, &on_gpu, &y.array));
-            assert_close(format.name(), &y.read(gpu), &matvec_blocks::reference(&values, &x), 4e-6);
+            for variant in Variant::all(gpu).into_iter().filter(|variant| variant.wide) {
+                let y = Output::new(gpu, "y", outputs);
+                run(gpu, 1, |plan| matvec::record(plan, variant, &weight, &on_gpu, &y.array));
+                let what = format!("{format} {variant:?}");
+                assert_close(&what, &y.read(gpu), &matvec_blocks::reference(&values, &x), 4e-6);
+            }
         }
     });
 }

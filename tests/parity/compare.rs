@@ -12,13 +12,14 @@ const TOLERANCE: f64 = 1e-4;
 /// The same for preprocessing.
 const PREPARED_TOLERANCE: f64 = 1e-5;
 
-/// Every adapter, opened for a test.
+/// Every adapter, opened for a test as it is and taken for a GPU, which has other kernels.
 pub fn gpus() -> Vec<Arc<Gpu>> {
     let all = adapters();
     assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
-    all.iter()
-        .map(|a| Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(a.index), ..Default::default() }).unwrap())
-        .collect()
+    let open = |index, as_gpu| {
+        Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(index), as_gpu, ..Default::default() }).unwrap()
+    };
+    all.iter().flat_map(|a| [open(a.index, false), open(a.index, true)]).collect()
 }
 
 /// Every case of the fixture on every adapter.
@@ -35,6 +36,7 @@ pub fn check_fixture(folder: &Path) {
         let model = Arc::new(Model::load(&gpu, folder, &LoadOptions::default()).unwrap());
         for path in &cases {
             let name = format!("{} on {}", path.file_stem().unwrap().to_string_lossy(), gpu.adapter().title());
+            let name = if gpu.capabilities().software { name } else { format!("{name}, taken for a GPU") };
             let case = Case::open(path, folder).unwrap();
             let trace = Trace::run(&model, &case, &|_| {}).unwrap();
             match compare(&path.with_extension("safetensors"), &trace) {

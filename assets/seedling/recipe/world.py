@@ -78,11 +78,13 @@ def plural(noun):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, the skill that it needs, the best answer, and other answers that are as right."""
+    """What is asked, the skill that it needs, the best answer, other answers that are as right, and what the model thinks
+    before it answers."""
     skill: str
     text: str
     answer: str
     accepted: tuple = ()
+    thought: str = ""
 
 
 # Several ways of asking the same; every way is seen while training, the scenes are what is new in a test.

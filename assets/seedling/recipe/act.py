@@ -42,7 +42,8 @@ TIME = parted((
     "Is it noon yet?", "Is it already midnight?", "Show me the time.", "Say the time.", "Have you got the time?",
     "May I know the time?", "I need to know the time.", "I want to know what time it is.", "Which time is it?",
     "What time do we have?", "How late is it now?", "What is the current time?", "Current time?", "Read the clock for me.",
-    "Is it morning or evening?", "Let me know the time.", "Time please", "Would you tell me the time?", "What is the exact time?",
+    "Is it morning or evening?", "Let me know the time.", "Time please", "Would you tell me the time?",
+               "What is the exact time?",
     "Is it past five yet?", "Clock?", "Can you look at the clock for me?", "Any idea what time it is?"))
 DATE = parted((
     "What is the date?", "What day is it?", "What day is today?", "What is today's date?", "What's the date today?",
@@ -50,14 +51,17 @@ DATE = parted((
     "Give me today's date.", "The date, please.", "Date?", "what day is it", "What month is it?", "Which month is it?",
     "What year is it?", "Which year is it?", "Do you know what day it is?", "Is it Monday today?", "Is it Friday?",
     "What day of the week is it?", "Which weekday is it?", "Today's date?", "What is the date today?", "Check the date.",
-    "Look at the calendar.", "What does the calendar say?", "Is it the weekend?", "What month do we have?", "What is the day today?",
-    "Show me the date.", "I forgot what day it is.", "I need today's date.", "Please tell me today's date.", "Is it Sunday today?",
+    "Look at the calendar.", "What does the calendar say?", "Is it the weekend?", "What month do we have?",
+               "What is the day today?",
+    "Show me the date.", "I forgot what day it is.", "I need today's date.", "Please tell me today's date.",
+               "Is it Sunday today?",
     "Which day do we have today?", "Say the date.", "What is the current date?", "Current date?", "What year do we have?",
     "May I know the date?", "Is it summer or winter now?", "Which date is it?", "Can you check what day it is?"))
 PHOTO = parted((
     "Take a photo.", "Take a picture.", "Take a photo of me.", "Take a picture of this.", "Can you take a photo?",
     "Could you take a picture?", "Please take a photo.", "Please take a picture.", "Make a photo.", "Make a picture of us.",
-    "Shoot a photo.", "Snap a picture.", "Snap a photo of the room.", "Use the camera.", "Open the camera.", "Turn on the camera.",
+    "Shoot a photo.", "Snap a picture.", "Snap a photo of the room.", "Use the camera.", "Open the camera.",
+                "Turn on the camera.",
     "Use your camera to see me.", "Take a selfie.", "Photograph this.", "Photograph the table.", "I want a photo.",
     "I want you to take a picture.", "Photo, please.", "Picture, please.", "take a photo", "Get a picture from the camera.",
     "Get a photo.", "Take one photo now.", "Take a snapshot.", "Camera!", "Capture a picture.", "Capture an image.",
@@ -76,8 +80,10 @@ TIMER = parted((
     "Make the timer {d}.", "A timer for {d}, please.", "{d}, then ring.", "Notify me in {d}.", "In {d}, ring.",
     "Stop me after {d}.", "I will nap for {d}, wake me.", "Set {d} on the timer."))
 NOTE = parted((
-    "Note: {t}", "Note {t}.", "Make a note: {t}.", "Make a note: {t}", "Take a note: {t}.", "Take note: {t}", "Write down: {t}.",
-    "Write down {t}.", "Write this down: {t}", "Note down: {t}.", "Please note: {t}.", "Please write down: {t}", "Remember: {t}.",
+    "Note: {t}", "Note {t}.", "Make a note: {t}.", "Make a note: {t}", "Take a note: {t}.", "Take note: {t}",
+               "Write down: {t}.",
+    "Write down {t}.", "Write this down: {t}", "Note down: {t}.", "Please note: {t}.", "Please write down: {t}",
+               "Remember: {t}.",
     "Remember this: {t}", "Remind me: {t}.", "Save a note: {t}.", "Save this: {t}", "Save the note {t}.", "Keep a note: {t}.",
     "Keep this in mind: {t}", "Add a note: {t}.", "Add to my notes: {t}", "Put in my notes: {t}.", "Put {t} in my notes.",
     "Put {t} on my list.", "Add {t} to my list.", "Add {t} to my notes.", "New note: {t}", "New note, {t}.", "Note for me: {t}",
@@ -89,23 +95,28 @@ NOTE_TO = parted(("Remind me to {t}.", "Remember to {t}.", "Note that I have to 
 CALCULATE = parted((
     "What is {e}?", "How much is {e}?", "Calculate {e}.", "Compute {e}.", "{e}", "{e}?", "What's {e}?", "Work out {e}.",
     "Please calculate {e}.", "Can you calculate {e}?", "Tell me {e}.", "Solve {e}.", "What does {e} make?", "Find {e}.",
-    "I need {e}.", "Give me {e}.", "How much does {e} make?", "what is {e}", "{e} = ?", "{e} =", "Evaluate {e}.", "Do you know {e}?",
+    "I need {e}.", "Give me {e}.", "How much does {e} make?", "what is {e}", "{e} = ?", "{e} =", "Evaluate {e}.",
+                    "Do you know {e}?",
     "What is the value of {e}?", "What is the result of {e}?", "Could you work out {e}?", "{e} is how much?", "Figure out {e}.",
     "Use a calculator: {e}", "Please compute {e}.", "Can you tell me what {e} is?", "What do I get for {e}?", "calculate {e}",
     "Quick, how much is {e}?", "The result of {e}, please.", "What comes out of {e}?"))
 
-VERBS = ("buy", "get", "bring", "find", "clean", "wash", "sell", "paint", "fix", "take back", "order", "look for", "pack", "move")
+VERBS = ("buy", "get", "bring", "find", "clean", "wash", "sell", "paint", "fix", "take back", "order", "look for", "pack",
+         "move")
 JOBS = ("call {n}", "write to {n}", "visit {n}", "ask {n} about the {w}", "meet {n} at {h}", "pay the rent", "water the plants",
         "feed the {w}", "send the letter to {n}", "pay {n} {k} coins", "pick up {n} at {h}", "close the {w}", "lock the door",
-        "call the doctor on {d}", "go to the {w} on {d}", "bake a cake for {n}", "return the book", "thank {n}", "book a table for {k}")
-FACTS = ("the key is under the {w}", "{n} likes {s}", "the {w} is in the {v}", "room {k}", "the code is {k}", "{n} comes on {d}",
-         "dinner with {n} at {h}", "{k} {s} and a {w}", "the {w} costs {k} coins", "{n} has my {w}", "meeting on {d} at {h}")
+        "call the doctor on {d}", "go to the {w} on {d}", "bake a cake for {n}", "return the book", "thank {n}",
+        "book a table for {k}")
+FACTS = ("the key is under the {w}", "{n} likes {s}", "the {w} is in the {v}", "room {k}", "the code is {k}",
+         "{n} comes on {d}", "dinner with {n} at {h}", "{k} {s} and a {w}", "the {w} costs {k} coins", "{n} has my {w}",
+         "meeting on {d} at {h}")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 def call(name, **arguments):
     """The call and, without the special tokens that readers of plain text leave out, what also counts as right."""
-    inner = ",".join(f"{key}:{QUOTE + value + QUOTE if isinstance(value, str) else value}" for key, value in sorted(arguments.items()))
+    inner = ",".join(f"{key}:{QUOTE + value + QUOTE if isinstance(value, str) else value}" for key,
+                     value in sorted(arguments.items()))
     body = f"call:{name}{{{inner}}}"
     return f"<|tool_call>{body}<tool_call|>", (body.replace(QUOTE, ""),)
 
@@ -147,8 +158,8 @@ def photo(rng, test):
 
 
 FIXED_SPANS = (("half an hour", "minutes", 30), ("a quarter of an hour", "minutes", 15), ("an hour", "hours", 1),
-               ("one hour", "hours", 1), ("a minute", "minutes", 1), ("one minute", "minutes", 1), ("half a minute", "seconds", 30),
-               ("an hour and a half", "minutes", 90), ("a minute and a half", "seconds", 90))
+               ("one hour", "hours", 1), ("a minute", "minutes", 1), ("one minute", "minutes", 1),
+               ("half a minute", "seconds", 30), ("an hour and a half", "minutes", 90), ("a minute and a half", "seconds", 90))
 
 
 def span(rng):
@@ -180,8 +191,9 @@ def some_words(rng):
 
 
 def filled(rng, pattern):
-    return pattern.format(n=pick(rng, NAMES), w=pick(rng, WORDS), v=pick(rng, WORDS), s=pick(rng, THINGS) + "s", d=pick(rng, DAYS),
-                          h=pick(rng, ("noon", spell(between(rng, 1, 12)), between(rng, 1, 12))), k=between(rng, 2, 999))
+    return pattern.format(n=pick(rng, NAMES), w=pick(rng, WORDS), v=pick(rng, WORDS), s=pick(rng, THINGS) + "s",
+                          d=pick(rng, DAYS), h=pick(rng, ("noon", spell(between(rng, 1, 12)), between(rng, 1, 12))),
+                          k=between(rng, 2, 999))
 
 
 def job(rng):
@@ -268,9 +280,11 @@ PROGRAMS = (
     (("{a} squared", "the square of {a}"), "print({a} ** 2)", "console.log({a} ** 2)"),
     (("the largest of {l}", "the maximum of {l}", "the biggest of {l}"), "print(max({c}))", "console.log(Math.max({c}))"),
     (("the smallest of {l}", "the minimum of {l}", "the least of {l}"), "print(min({c}))", "console.log(Math.min({c}))"),
-    (("the length of {w}", "how long the word {w} is", "the number of letters in {w}"), 'print(len("{w}"))', 'console.log("{w}".length)'),
+    (("the length of {w}", "how long the word {w} is", "the number of letters in {w}"), 'print(len("{w}"))',
+     'console.log("{w}".length)'),
     (("{w} {k} times", "the word {w} {k} times"), 'print("{w}" * {k})', 'console.log("{w}".repeat({k}))'),
-    (("{w} in upper case", "{w} in capital letters", "the word {w} in capitals"), 'print("{w}".upper())', 'console.log("{w}".toUpperCase())'),
+    (("{w} in upper case", "{w} in capital letters", "the word {w} in capitals"), 'print("{w}".upper())',
+     'console.log("{w}".toUpperCase())'),
     (("{w}", "the word {w}", "{w} {v}", "the text {w} {v}"), 'print("{w}")', 'console.log("{w}")'),
     (("the sum of the list [{c}]", "the sum of [{c}]"), "print(sum([{c}]))", "console.log([{c}].reduce((a, b) => a + b))"),
     (("{l} in order", "the sorted list of {l}"), "print(sorted([{c}]))", "console.log([{c}].sort((a, b) => a - b))"),
@@ -279,22 +293,28 @@ PROGRAMS = (
 )
 LANGUAGES = ("Python", "JavaScript")
 ASK_PROGRAM = parted((
-    "Write {p} that prints {x}.", "Write {p} code that prints {x}.", "Write {p} to print {x}.", "Write a line of {p} that prints {x}.",
+    "Write {p} that prints {x}.", "Write {p} code that prints {x}.", "Write {p} to print {x}.",
+                      "Write a line of {p} that prints {x}.",
     "Write one line of {p} that prints {x}.", "Give me {p} that prints {x}.", "Give me {p} code to print {x}.",
-    "Show me {p} that prints {x}.", "Show me how to print {x} in {p}.", "How do I print {x} in {p}?", "How can I print {x} in {p}?",
+    "Show me {p} that prints {x}.", "Show me how to print {x} in {p}.", "How do I print {x} in {p}?",
+                      "How can I print {x} in {p}?",
     "How do you print {x} in {p}?", "In {p}, print {x}.", "{p}: print {x}", "{p} code to print {x}", "Print {x} with {p}.",
-    "Print {x} in {p}.", "Please write {p} that prints {x}.", "Can you write {p} that prints {x}?", "Could you print {x} in {p}?",
+    "Print {x} in {p}.", "Please write {p} that prints {x}.", "Can you write {p} that prints {x}?",
+                      "Could you print {x} in {p}?",
     "I need {p} that prints {x}.", "Make a {p} program that prints {x}.", "A {p} program that prints {x}, please.",
     "Write a program in {p} that prints {x}.", "Write a {p} one-liner that prints {x}.", "Code in {p}: print {x}",
-    "Which {p} code prints {x}?", "What is the {p} code for printing {x}?", "Use {p} to print {x}.", "Write {p} which shows {x}.",
+    "Which {p} code prints {x}?", "What is the {p} code for printing {x}?", "Use {p} to print {x}.",
+                      "Write {p} which shows {x}.",
     "Program {p} to print {x}.", "In {p}, how do I print {x}?"))
 OTHER_LANGUAGES = "Rust Java Ruby Perl Go Swift Kotlin Haskell Pascal Lisp PHP Lua Scala Fortran".split()
 OTHER_LANGUAGE = "Sorry, I only write Python and JavaScript."
 READ_PROGRAM = parted((
-    "What does {x} print?", "What will {x} print?", "What is printed by {x}?", "What is the output of {x}?", "What does {x} show?",
+    "What does {x} print?", "What will {x} print?", "What is printed by {x}?", "What is the output of {x}?",
+                       "What does {x} show?",
     "What does this print: {x}", "What does this code print? {x}", "What is the result of {x}?", "{x} prints what?",
     "What do I see after {x}?", "What comes out of {x}?", "Tell me what {x} prints.", "Tell me the output of {x}.", "Run {x}",
-    "If I run {x}, what is printed?", "What would {x} print?", "Output of {x}?", "what does {x} print", "What appears when I run {x}?",
+    "If I run {x}, what is printed?", "What would {x} print?", "Output of {x}?", "what does {x} print",
+                       "What appears when I run {x}?",
     "Read this code: {x} What does it print?", "Which output has {x}?", "What is shown by {x}?", "{x} - what does it print?",
     "What happens when I run {x}?", "Explain {x}"))
 
@@ -347,7 +367,8 @@ def readable(rng):
     kind = between(rng, 0, 6)
     if kind < 3:
         sign = "+-*"[kind]
-        a, b = between(rng, 2, 12 if sign == "*" else pick(rng, (9, 99))), between(rng, 2, 9 if sign == "*" else pick(rng, (9, 99)))
+        a, b = between(rng, 2, 12 if sign == "*" else pick(rng, (9, 99))), between(rng, 2,
+                                                                                   9 if sign == "*" else pick(rng, (9, 99)))
         if sign == "-" and b > a:
             a, b = b, a
         return f"print({a} {sign} {b})", f"console.log({a} {sign} {b})", RESULT[sign](a, b), STEPS[sign](a, b)
@@ -368,7 +389,8 @@ def readable(rng):
 def read(rng, test):
     python, javascript, printed, thought = fresh(rng, readable, test)
     code = python if rng.random() < .5 else javascript
-    return Question("act/read", choose(rng, READ_PROGRAM, test).format(x=code), f"It prints {printed}.", (str(printed),), thought)
+    return Question("act/read", choose(rng, READ_PROGRAM, test).format(x=code), f"It prints {printed}.", (str(printed),),
+                    thought)
 
 
 MAKERS = (time, date, photo, timer, timer, note, note, note, calculate, calculate, calculate, write, write, write, read, read)
@@ -390,10 +412,12 @@ def response(rng, name):
     if name == "calculate":
         value = pick(rng, (str(long_number(rng)), str(between(rng, 0, 999)), decimal(rng), f"-{between(rng, 1, 9999)}"))
         return value, f"It is {value}."
-    return {"timer": ("set", "The timer is set."), "note": ("saved", "I have noted it."), "photo": ("taken", "Here is the photo.")}[name]
+    return {"timer": ("set", "The timer is set."), "note": ("saved", "I have noted it."),
+            "photo": ("taken", "Here is the photo.")}[name]
 
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")
 CALLERS = (time, date, calculate, calculate, timer, note, photo)
 FAILED = ("error", "Sorry, that did not work.")
 

@@ -17,17 +17,17 @@ SUMS = ("What is {a} + {b}?", "What is {a} plus {b}?", "How much is {a} + {b}?",
         "Solve {a} + {b}.", "Give me the sum of {a} and {b}.", "Find {a} + {b}.", "How many are {a} and {b}?")
 DIFFERENCES = ("What is {a} - {b}?", "What is {a} minus {b}?", "How much is {a} - {b}?", "How much is {a} minus {b}?",
                "Subtract {b} from {a}.", "Take {b} from {a}.", "Take {b} away from {a}.", "{a} - {b}", "{a}-{b}", "{a} - {b} =",
-               "{a}-{b}=?", "{a} minus {b}", "{a} minus {b}?", "Calculate {a} - {b}.", "What is {a} less {b}?", "What is left of {a} without {b}?",
-               "What's {a} - {b}?", "What's {a} minus {b}?", "Work out {a} - {b}.", "What does {a} - {b} equal?",
-               "Can you subtract {b} from {a}?", "Please take {b} from {a}.", "what is {a}-{b}", "Solve {a} - {b}.",
-               "Tell me {a} minus {b}.", "Find {a} - {b}.", "What remains if I take {b} from {a}?")
+               "{a}-{b}=?", "{a} minus {b}", "{a} minus {b}?", "Calculate {a} - {b}.", "What is {a} less {b}?",
+               "What is left of {a} without {b}?", "What's {a} - {b}?", "What's {a} minus {b}?", "Work out {a} - {b}.",
+               "What does {a} - {b} equal?", "Can you subtract {b} from {a}?", "Please take {b} from {a}.", "what is {a}-{b}",
+               "Solve {a} - {b}.", "Tell me {a} minus {b}.", "Find {a} - {b}.", "What remains if I take {b} from {a}?")
 PRODUCTS = ("What is {a} * {b}?", "What is {a} times {b}?", "How much is {a} times {b}?", "How much is {a} * {b}?",
             "What is {a} x {b}?", "Multiply {a} by {b}.", "Multiply {a} and {b}.", "{a} * {b}", "{a}*{b}", "{a} x {b}",
             "{a} times {b}", "{a} times {b}?", "{a} * {b} =", "{a}*{b}=?", "Calculate {a} times {b}.", "Calculate {a} * {b}.",
-            "What is the product of {a} and {b}?", "What's {a} times {b}?", "Work out {a} * {b}.", "Can you multiply {a} by {b}?",
-            "What does {a} times {b} equal?", "what is {a}*{b}", "Solve {a} x {b}.", "Tell me {a} times {b}.",
-            "Find {a} times {b}.", "What is {a} multiplied by {b}?")
-SYMBOLS = "+-*=x"  # beside these numbers stand in digits
+            "What is the product of {a} and {b}?", "What's {a} times {b}?", "Work out {a} * {b}.",
+            "Can you multiply {a} by {b}?", "What does {a} times {b} equal?", "what is {a}*{b}", "Solve {a} x {b}.",
+            "Tell me {a} times {b}.", "Find {a} times {b}.", "What is {a} multiplied by {b}?")
+SYMBOLS = ("+", "-", "*", "=", " x ")  # beside these numbers stand in digits
 
 # Word problems: what is asked, the answer, and the sum that it takes.
 STORIES = (
@@ -57,14 +57,16 @@ STORIES = (
 
 LARGER = ("Which is larger, {a} or {b}?", "Which number is larger, {a} or {b}?", "Which is more, {a} or {b}?",
           "What is larger, {a} or {b}?", "Which is bigger: {a} or {b}?", "Which number is bigger, {a} or {b}?",
-          "Is {a} or {b} larger?", "Is {a} or {b} the bigger number?", "{a} or {b}, which is larger?", "Tell me the larger of {a} and {b}.",
-          "What is the larger of {a} and {b}?", "Which of {a} and {b} is greater?", "Which is greater, {a} or {b}?")
+          "Is {a} or {b} larger?", "Is {a} or {b} the bigger number?", "{a} or {b}, which is larger?",
+          "Tell me the larger of {a} and {b}.", "What is the larger of {a} and {b}?", "Which of {a} and {b} is greater?",
+          "Which is greater, {a} or {b}?")
 SMALLER = ("Which is smaller, {a} or {b}?", "Which number is smaller, {a} or {b}?", "Which is less, {a} or {b}?",
            "What is smaller, {a} or {b}?", "Which number is lower, {a} or {b}?", "Is {a} or {b} smaller?",
            "{a} or {b}, which is smaller?", "Tell me the smaller of {a} and {b}.", "What is the smaller of {a} and {b}?",
            "Which of {a} and {b} is less?", "Is {a} or {b} the smaller number?")
-IS_IT = (("Is {a} larger than {b}?", ">"), ("Is {a} bigger than {b}?", ">"), ("Is {a} more than {b}?", ">"), ("Is {a} greater than {b}?", ">"),
-         ("Is {a} smaller than {b}?", "<"), ("Is {a} less than {b}?", "<"), ("Is {a} under {b}?", "<"), ("Is {a} over {b}?", ">"))
+IS_IT = (("Is {a} larger than {b}?", ">"), ("Is {a} bigger than {b}?", ">"), ("Is {a} more than {b}?", ">"),
+         ("Is {a} greater than {b}?", ">"), ("Is {a} smaller than {b}?", "<"), ("Is {a} less than {b}?", "<"),
+         ("Is {a} under {b}?", "<"), ("Is {a} over {b}?", ">"))
 
 NEXT = ("What comes next: {s}?", "What is the next number: {s}?", "{s}, what comes next?", "Which number comes next: {s}?",
         "Continue: {s}", "Go on: {s}", "{s}, ?", "Next number: {s}", "What number follows {s}?", "Complete the series {s}.",
@@ -107,9 +109,10 @@ KINDS = {
 PLURALS = {"animal": "animals", "fruit": "fruits", "colour": "colours", "tool": "tools", "piece of clothing": "clothes",
            "vehicle": "vehicles", "piece of furniture": "furniture", "instrument": "instruments", "number": "numbers",
            "part of the body": "parts of the body", "drink": "drinks", "day": "days"}
-ODD_ASKED = ("Which one is the odd one out: {}?", "Which word does not belong: {}?", "Odd one out: {}?", "Which of these does not fit: {}?",
-             "What is the odd one out: {}?", "Find the odd one out: {}.", "Which is different: {}?", "Which word does not fit: {}?",
-             "One of these does not belong: {}. Which?", "{}: which does not belong?")
+ODD_ASKED = ("Which one is the odd one out: {}?", "Which word does not belong: {}?", "Odd one out: {}?",
+             "Which of these does not fit: {}?", "What is the odd one out: {}?", "Find the odd one out: {}.",
+             "Which is different: {}?", "Which word does not fit: {}?", "One of these does not belong: {}. Which?",
+             "{}: which does not belong?")
 
 
 def add_steps(a, b):
@@ -192,9 +195,9 @@ def operands(rng, sign):
 
 def shown(rng, phrasing, a, b):
     """A phrasing filled with digits or, unless symbols stand beside them, sometimes with words."""
-    plain = phrasing.replace("{a}", "").replace("{b}", "")
-    most = max(a, b)
-    if most < 100 and not any(s in plain for s in SYMBOLS if s != "x") and " x " not in plain and rng.random() < (.3 if most <= 20 else .1):
+    plain, most = phrasing.replace("{a}", "").replace("{b}", ""), max(a, b)
+    bare = not any(sign in plain for sign in SYMBOLS)
+    if bare and most < 100 and rng.random() < (.3 if most <= 20 else .1):
         return capital(phrasing.format(a=spell(a), b=spell(b)))
     return phrasing.format(a=a, b=b)
 
@@ -214,7 +217,8 @@ def arithmetic(rng, skill, sign, phrasings, test):
         if kept_operands(sign, a, b) == test:
             break
     result = RESULT[sign](a, b)
-    return Question(f"reason/{skill}", shown(rng, pick(rng, phrasings), a, b), f"It is {result}.", said_number(result), STEPS[sign](a, b))
+    return Question(f"reason/{skill}", shown(rng, pick(rng, phrasings), a, b), f"It is {result}.", said_number(result),
+                    STEPS[sign](a, b))
 
 
 def sums(rng, test):
@@ -268,7 +272,8 @@ def comparisons(rng, test):
         right = (a > b) == (sign == ">")
         return Question("reason/compare", asked.format(a=a, b=b), "Yes." if right else "No.", (), thought)
     asked, best, word = (LARGER, max(a, b), "larger") if way < .65 else (SMALLER, min(a, b), "smaller")
-    return Question("reason/compare", pick(rng, asked).format(a=a, b=b), f"{best} is {word}.", (str(best), f"It is {best}."), thought)
+    return Question("reason/compare", pick(rng, asked).format(a=a, b=b), f"{best} is {word}.", (str(best), f"It is {best}."),
+                    thought)
 
 
 def sizes(rng, test):
@@ -339,7 +344,8 @@ def odd_ones(rng, test):
                         (odd, f"It is {odd}.", f"The {odd}."), f"{listed(same)} are {PLURALS[kind]}.")
 
 
-MAKERS = (sums, sums, differences, differences, products, products, stories, stories, comparisons, series, sizes, opposites, odd_ones)
+MAKERS = (sums, sums, differences, differences, products, products, stories, stories, comparisons, series, sizes, opposites,
+          odd_ones)
 
 
 def questions(rng, test=False):

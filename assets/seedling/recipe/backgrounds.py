@@ -56,6 +56,11 @@ def fields():
 
 
 @lru_cache(1)
+def planes():
+    return np.empty((3, SIDE, SIDE), np.float32)
+
+
+@lru_cache(1)
 def noise():
     return np.random.default_rng(2).normal(0, 1, 1 << 20).astype(np.float32)
 
@@ -81,21 +86,21 @@ def pairs(rng, number):
     return np.stack([first, second], 1).astype(np.float32)
 
 
-def wall(rng):
-    """Float pixels [SIDE, SIDE, 3] from 0 to 255 of a background, and its two colours [2, 3]."""
-    colours = pairs(rng, 1)[0]
+def wall(rng, colours):
+    """Float planes [3, SIDE, SIDE] from 0 to 255 of a background of two colours [2, 3], in memory that the next call uses again
+    (fresh memory costs as much as the drawing)."""
     first, second = colours
-    out = np.empty((SIDE, SIDE, 3), np.float32)
+    out = planes()
     if np.array_equal(first, second):
-        out[:] = first
-        return out, colours
+        out[:] = first[:, None, None]
+        return out
     mix = some_field(rng)
     if rng.random() < .3:
         mix = .7 * mix + .3 * some_field(rng)
-    for channel in range(3):
-        np.multiply(mix, second[channel] - first[channel], out=out[..., channel])
-    out += first
-    return out, colours
+    for plane, low, high in zip(out, first, second):
+        np.multiply(mix, high - low, out=plane)
+        plane += low
+    return out
 
 
 def contrasting(rng, colours, margin=80):
@@ -116,10 +121,17 @@ def contrasting(rng, colours, margin=80):
 
 
 def finish(rng, out):
-    """8-bit pixels of a picture: light, noise."""
-    out *= rng.uniform(.85, 1.1)
+    """8-bit pixels [SIDE, SIDE, 3] of a picture's planes: light, noise."""
+    out *= np.float32(rng.uniform(.85, 1.1))
     if rng.random() < .6:
-        start = int(rng.integers(0, (1 << 20) - out.size))
-        out += noise()[start:start + out.size].reshape(out.shape) * np.float32(rng.uniform(1, 9))
-    out += .5
-    return np.clip(out, 0, 255, out=out).astype(np.uint8)
+        start = int(rng.integers(0, noise().size - out.size))
+        strength = np.float32(rng.uniform(1, 9))
+        for i, plane in enumerate(out):
+            grain = noise()[start + i * plane.size:start + (i + 1) * plane.size]
+            plane += (grain * strength).reshape(plane.shape)
+    out += np.float32(.5)
+    np.clip(out, 0, 255, out=out)
+    pixels = np.empty((SIDE, SIDE, 3), np.uint8)
+    for channel, plane in enumerate(out):
+        pixels[..., channel] = plane
+    return pixels

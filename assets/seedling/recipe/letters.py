@@ -6,7 +6,6 @@ Characters are rasterised once, at a few sizes; a picture is a line of them, sca
 trained on, nor any font that was made from them.
 """
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,8 @@ FONTS = {
     "fonts-dejavu-core": "DejaVuSans DejaVuSans-Bold DejaVuSansMono-Bold DejaVuSerif DejaVuSerif-Bold",
     "fonts-dejavu-extra": "DejaVuSansCondensed DejaVuSansCondensed-Bold DejaVuSans-Oblique DejaVuSerif-Italic",
     "fonts-liberation": "LiberationSans-Regular LiberationSans-Bold LiberationSans-BoldItalic LiberationSerif-Regular "
-                        "LiberationSerif-Bold LiberationSerif-Italic LiberationMono-Regular LiberationMono-Bold",
-    "fonts-liberation-sans-narrow": "LiberationSansNarrow-Regular LiberationSansNarrow-Bold",
+                        "LiberationSerif-Bold LiberationSerif-Italic LiberationMono-Regular LiberationMono-Bold "
+                        "LiberationSansNarrow-Regular LiberationSansNarrow-Bold",
     "fonts-freefont-ttf": "FreeSansBold FreeSerif FreeSerifBold FreeMonoBold",
     "fonts-roboto-unhinted": "Roboto-Regular Roboto-Bold Roboto-Light Roboto-Black RobotoCondensed-Regular "
                              "RobotoCondensed-Bold",
@@ -46,27 +45,28 @@ FONTS = {
     "fonts-crosextra-caladea": "Caladea-Regular", "fonts-ebgaramond": "EBGaramond12-Regular", "fonts-vollkorn": "Vollkorn-Bold",
     "fonts-quattrocento": "Quattrocento-Regular", "fonts-oldstandard": "OldStandard-Regular", "fonts-stix": "STIX-Bold",
     "fonts-urw-base35": "C059-Bold P052-Roman URWBookman-Demi URWGothic-Demi", "fonts-junicode": "JunicodeTwoBeta-Bold",
-    "fonts-courier-prime": "Courier_Prime_Bold", "fonts-go": "Go-Bold Go-Mono-Bold", "fonts-hack-ttf": "Hack-Regular",
+    "fonts-courier-prime": "Courier_Prime_Bold", "fonts-go": "Go-Bold Go-Mono-Bold", "fonts-hack": "Hack-Regular",
     "fonts-jetbrains-mono": "JetBrainsMono-Bold", "fonts-firacode": "FiraCode-Medium", "fonts-inconsolata": "Inconsolata",
     "fonts-lobstertwo": "LobsterTwo-Bold", "fonts-atarismall": "AtariSmall",
     "fonts-lato": "Lato-Regular Lato-Bold", "fonts-linuxlibertine": "LinLibertine_R LinLibertine_RB",
 }
 TEST_FONTS = ("Lato-Regular", "Lato-Bold", "LinLibertine_R", "LinLibertine_RB")  # not Carlito and Biolinum, their kin
 
-WORDS = """AM AN AS AT BE BY DO GO HE HI IF IN IS IT ME MY NO OF OK ON OR SO TO UP US WE ACE ADD AGE AIR ALL AND ANT ANY APP ARE
-ARM ART ASK BAD BAG BAR BED BEE BIG BOX BOY BUS BUT BUY CAR CAT COW CUP CUT DAY DOG DRY EAR EAT EGG END EYE FAR FAT FEW FLY FOX
-FUN GAS GET GUN HAT HEN HIT HOT ICE INK JAM JOB JOY KEY KID LEG LOW MAN MAP MAX MIX NEW NOT NOW NUT OFF OIL OLD ONE OPEN OUT OWL
-PAY PEN PIG PUT RED RUN SAD SEA SEE SIX SKY SUN TAX TEA TEN THE TOP TOY TWO USE VAN WAR WAY WET WHO WHY WIN YES YOU ZOO AREA AWAY
-BABY BACK BALL BANK BATH BEAR BEER BELL BEST BIRD BLUE BOAT BODY BOOK CAKE CALL CARD CITY CLUB COAT COLD COOK DARK DATE DEEP DESK
-DOOR DOWN DRAW DUCK EAST EASY EXIT FACE FALL FARM FAST FIRE FISH FIVE FOOD FOOT FOUR FREE GAME GATE GIFT GIRL GOLD GOOD GREY HAIR
-HALF HAND HELP HERE HIGH HOME HOPE HOUR IDEA JULY JUMP JUNE KEEP KING KISS KNEE LADY LAKE LAST LEFT LIFE LION LOVE LUCK MAIL MAKE
-MEAL MILK MOON NAME NECK NEWS NEXT NICE NOON NOSE NOTE PAGE PARK PLAY POOL PULL PUSH QUIZ RAIN READ RICE RING ROAD ROOF ROOM ROSE
-SALE SALT SAVE SHIP SHOE SHOP SLOW SNOW SOAP SOFT SONG SOUP STAR STOP TALK TAXI TEAM TENT TIME TOWN TREE TRUE VERY WALK WALL WARM
-WEEK WEST WIND WINE WISH WOLF WOOD WORK YEAR ZERO ZONE APPLE BEACH BLACK BREAD BROWN CHAIR CHEAP CLEAN CLOCK CLOSE CLOUD COFFEE
-DANGER DOCTOR DREAM DRINK EARTH EIGHT FLOOR FRUIT GLASS GRASS GREEN HAPPY HEART HELLO HORSE HOTEL HOUSE JUICE KNIFE LARGE LEMON
-LIGHT LUNCH MARCH METAL MONEY MOUSE MUSIC NIGHT NORTH OCEAN OFFICE ORANGE PAPER PARTY PHONE PIANO PIZZA PLANT PLATE POLICE POWER
-PRICE QUEEN QUICK QUIET RADIO RIGHT RIVER ROBOT SCHOOL SEVEN SHEEP SHIRT SMALL SMILE SNAKE SOUTH SPOON STONE STORE STREET SUGAR
-SUMMER SWEET TABLE THANKS THREE TIGER TODAY TRAIN TRUCK WATER WHEEL WHITE WINDOW WINTER WOMAN WORLD YELLOW YOUNG ZEBRA""".split()
+WORDS = """AM AN AS AT BE BY DO GO HE HI IF IN IS IT ME MY NO OF OK ON OR SO TO UP US WE ACE ADD AGE AIR ALL AND ANT ANY
+APP ARE ARM ART ASK BAD BAG BAR BED BEE BIG BOX BOY BUS BUT BUY CAR CAT COW CUP CUT DAY DOG DRY EAR EAT EGG END EYE FAR FAT
+FEW FLY FOX FUN GAS GET GUN HAT HEN HIT HOT ICE INK JAM JOB JOY KEY KID LEG LOW MAN MAP MAX MIX NEW NOT NOW NUT OFF OIL OLD
+ONE OPEN OUT OWL PAY PEN PIG PUT RED RUN SAD SEA SEE SIX SKY SUN TAX TEA TEN THE TOP TOY TWO USE VAN WAR WAY WET WHO WHY WIN
+YES YOU ZOO AREA AWAY BABY BACK BALL BANK BATH BEAR BEER BELL BEST BIRD BLUE BOAT BODY BOOK CAKE CALL CARD CITY CLUB COAT
+COLD COOK DARK DATE DEEP DESK DOOR DOWN DRAW DUCK EAST EASY EXIT FACE FALL FARM FAST FIRE FISH FIVE FOOD FOOT FOUR FREE GAME
+GATE GIFT GIRL GOLD GOOD GREY HAIR HALF HAND HELP HERE HIGH HOME HOPE HOUR IDEA JULY JUMP JUNE KEEP KING KISS KNEE LADY LAKE
+LAST LEFT LIFE LION LOVE LUCK MAIL MAKE MEAL MILK MOON NAME NECK NEWS NEXT NICE NOON NOSE NOTE PAGE PARK PLAY POOL PULL PUSH
+QUIZ RAIN READ RICE RING ROAD ROOF ROOM ROSE SALE SALT SAVE SHIP SHOE SHOP SLOW SNOW SOAP SOFT SONG SOUP STAR STOP TALK TAXI
+TEAM TENT TIME TOWN TREE TRUE VERY WALK WALL WARM WEEK WEST WIND WINE WISH WOLF WOOD WORK YEAR ZERO ZONE APPLE BEACH BLACK
+BREAD BROWN CHAIR CHEAP CLEAN CLOCK CLOSE CLOUD COFFEE DANGER DOCTOR DREAM DRINK EARTH EIGHT FLOOR FRUIT GLASS GRASS GREEN
+HAPPY HEART HELLO HORSE HOTEL HOUSE JUICE KNIFE LARGE LEMON LIGHT LUNCH MARCH METAL MONEY MOUSE MUSIC NIGHT NORTH OCEAN
+OFFICE ORANGE PAPER PARTY PHONE PIANO PIZZA PLANT PLATE POLICE POWER PRICE QUEEN QUICK QUIET RADIO RIGHT RIVER ROBOT SCHOOL
+SEVEN SHEEP SHIRT SMALL SMILE SNAKE SOUTH SPOON STONE STORE STREET SUGAR SUMMER SWEET TABLE THANKS THREE TIGER TODAY TRAIN
+TRUCK WATER WHEEL WHITE WINDOW WINTER WOMAN WORLD YELLOW YOUNG ZEBRA""".split()
 ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -193,9 +193,12 @@ def draw(rng, bank, test=False, most=6):
     a, b, dx, dy = scale * c, scale * s, x0 - cx, y0 - cy
     cover = np.asarray(Image.fromarray(strip).transform(
         (x1 - x0, y1 - y0), Image.AFFINE, (a, b, a * dx + b * dy + mx, -b, a, a * dy - b * dx + my), Image.BILINEAR))
-    out, colours = wall(rng)
-    here = out[y0:y1, x0:x1]
-    here += (cover.astype(np.float32) * np.float32(1 / 255))[..., None] * (contrasting(rng, colours[None])[0] - here)
+    colours = pairs(rng, 1)
+    out = wall(rng, colours[0])
+    cover = cover * np.float32(1 / 255)
+    for plane, paint in zip(out, contrasting(rng, colours)[0]):
+        here = plane[y0:y1, x0:x1]
+        here += cover * (paint - here)
     return finish(rng, out), text, turned_boxes((boxes - [mx, my, mx, my]) / scale, c, s, cx, cy)
 
 

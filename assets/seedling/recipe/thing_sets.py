@@ -59,6 +59,10 @@ def download(package, version, folder):
     return to / "package"
 
 
+def opened_json(folder, file):
+    return json.loads((folder / file).read_text())
+
+
 def bare(slug):
     """An icon's name without what says only its style or size."""
     slug = re.sub(r"^(animal|food|vehicle|sport|weather|fruit)-", "", slug)
@@ -109,61 +113,73 @@ def rasterised(body, width, height):
     return Image.open(io.BytesIO(bytes(data))).convert("RGBA")
 
 
-def build(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []  # (name, set, slug, pixels)
-    sets = []
-    with tempfile.TemporaryDirectory() as work:
-        opened = {s: download(f"@iconify-json/{s}", version, work) for s, version, _ in SETS}
-        read = lambda s, file: json.loads((opened[s] / file).read_text())
-        called = {}
-        for s in opened:
-            if (opened[s] / "chars.json").exists() and s != "mdi":
-                for code, slug in read(s, "chars.json").items():
-                    called.setdefault(code.replace("-fe0f", ""), set()).add(slug)
-        for s, version, kind in SETS:
-            info, icons = read(s, "info.json"), read(s, "icons.json")
-            bodies = icons["icons"] | {a: icons["icons"].get(v["parent"]) for a, v in icons.get("aliases", {}).items()
-                                       if set(v) == {"parent"}}
-            before = len(made)
-            for name, thing in enumerate(THINGS):
-                found = matches(thing, bodies, called if "emoji" in kind else None)
-                found = [i for i in found if bodies[i] and i not in NOT_THESE.get(s, "").split()]
-                for slug in (largest(found) if s in SIZED else found)[:MOST_OF_A_SET]:
-                    icon = bodies[slug]
-                    width = icon.get("width", icons.get("width", 16))
-                    height = icon.get("height", icons.get("height", 16))
-                    pixels = trimmed(rasterised(icon["body"], width, height))
-                    if pixels is not None:
-                        made.append((name, len(sets), slug, pixels))
-            sets.append({"name": s, "package": f"@iconify-json/{s}", "version": version, "kind": kind.split()[1],
-                         "licence": info["license"].get("spdx") or info["license"]["title"], "author": info["author"]["name"],
-                         "icons": len(made) - before})
-            print(s, len(made) - before, flush=True)
-        package, version, licence = SHADED
-        at = download(package, version, work)
-        before = len(made)
-        for name, thing in enumerate(THINGS):
-            for code in thing.codes:
-                for file in (at / "assets" / f"{code}.webp", at / "assets" / f"{code}-fe0f.webp"):
-                    if file.exists():
-                        made.append((name, len(sets), code, trimmed(Image.open(file).convert("RGBA"))))
-                        break
-        sets.append({"name": "fluent-3d", "package": package, "version": version, "kind": "colour", "licence": licence,
-                     "author": "Microsoft Corporation", "icons": len(made) - before})
-    before = len(made)
-    font = ImageFont.truetype(SYMBOLA, 2 * SIZE)
-    has = TTFont(SYMBOLA).getBestCmap()
-    for name, thing in enumerate(THINGS):
+def iconify(opened, name, version, kind, called):
+    """A set's drawings, (index of the thing, name of the icon, pixels) each, and what is to be known about the set."""
+    info, icons = opened_json(opened, "info.json"), opened_json(opened, "icons.json")
+    bodies = dict(icons["icons"])
+    for alias, of in icons.get("aliases", {}).items():
+        if set(of) == {"parent"} and of["parent"] in bodies:
+            bodies[alias] = bodies[of["parent"]]
+    wrong = NOT_THESE.get(name, "").split()
+    made = []
+    for index, thing in enumerate(THINGS):
+        found = matches(thing, bodies, called if "emoji" in kind else None)
+        found = [i for i in found if i not in wrong and re.sub(r"-\d+", "", i) not in wrong]
+        for slug in (largest(found) if name in SIZED else found)[:MOST_OF_A_SET]:
+            icon = bodies[slug]
+            pixels = trimmed(rasterised(icon["body"], icon.get("width", icons.get("width", 16)),
+                                        icon.get("height", icons.get("height", 16))))
+            if pixels is not None:
+                made.append((index, slug, pixels))
+    licence = info["license"].get("spdx") or info["license"]["title"]
+    return made, dict(name=name, package=f"@iconify-json/{name}", version=version, kind=kind.split()[1], licence=licence,
+                      author=info["author"]["name"])
+
+
+def shaded(opened):
+    """The same of emoji that are pictures, one file by code point."""
+    made = []
+    for index, thing in enumerate(THINGS):
         for code in thing.codes:
-            if int(code, 16) in has:
+            for file in (opened / "assets" / f"{code}.webp", opened / "assets" / f"{code}-fe0f.webp"):
+                if file.exists():
+                    made.append((index, code, trimmed(Image.open(file).convert("RGBA"))))
+                    break
+    package, version, licence = SHADED
+    return made, dict(name="fluent-3d", package=package, version=version, kind="colour", licence=licence,
+                      author="Microsoft Corporation")
+
+
+def symbola():
+    """The same of the font Symbola."""
+    font, known = ImageFont.truetype(SYMBOLA, 2 * SIZE), TTFont(SYMBOLA).getBestCmap()
+    made = []
+    for index, thing in enumerate(THINGS):
+        for code in thing.codes:
+            if int(code, 16) in known and code not in NOT_THESE["symbola"]:
                 sheet = Image.new("RGBA", (6 * SIZE, 6 * SIZE))
                 ImageDraw.Draw(sheet).text((SIZE, SIZE), chr(int(code, 16)), font=font, fill=(0, 0, 0, 255))
-                if code not in NOT_THESE["symbola"] and (pixels := trimmed(sheet)) is not None:
-                    made.append((name, len(sets), code, pixels))
-    sets.append({"name": "symbola", "package": "fonts-symbola (Debian)", "version": "2.60", "kind": "lines",
-                 "licence": "free for any use", "author": "George Douros", "icons": len(made) - before})
-    names, of, slugs, pixels = zip(*made)
+                made.append((index, code, trimmed(sheet)))
+    return made, dict(name="symbola", package="fonts-symbola (Debian)", version="2.60", kind="lines",
+                      licence="free for any use", author="George Douros")
+
+
+def build(folder):
+    """Writes things.npz, all drawings, and things.json, the names and sets they are of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        opened = {name: download(f"@iconify-json/{name}", version, work) for name, version, _ in SETS}
+        called = {}
+        for at in opened.values():
+            if (at / "chars.json").exists():
+                for code, slug in opened_json(at, "chars.json").items():
+                    called.setdefault(code.replace("-fe0f", ""), set()).add(slug)
+        sets = [iconify(opened[name], name, version, kind, called) for name, version, kind in SETS]
+        sets.append(shaded(download(*SHADED[:2], work)))
+    sets.append(symbola())
+    rows = [(index, number, slug, pixels) for number, (made, _) in enumerate(sets) for index, slug, pixels in made]
+    names, of, slugs, pixels = zip(*rows)
     np.savez_compressed(folder / "things.npz", pixels=np.stack(pixels), name=np.array(names, np.int16),
                         set=np.array(of, np.int16), slug=np.array(slugs))
-    (folder / "things.json").write_text(json.dumps({"names": NAMES, "sets": sets}, indent=1))
+    about = {"names": NAMES, "sets": [known | {"drawings": len(made)} for made, known in sets]}
+    (folder / "things.json").write_text(json.dumps(about, indent=1))

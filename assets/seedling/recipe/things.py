@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backgrounds import LUMINANCE, contrasting, finish, wall
+from backgrounds import LUMINANCE, contrasting, finish, pairs, wall
 from pictures import GRID, SIDE
 from thing_names import ALIKE, NAMES, SAME, THINGS
 from world import Question
@@ -82,7 +82,8 @@ def turned(rng, icon, x, y, side):
     if rng.random() < .3:
         a, b = -a, -b
     dx, dy = x0 - cx, y0 - cy
-    picture = Image.frombuffer("RGBa", icon.shape[:2], icon, "raw", "RGBa", 0, 1).transform(
+    mode = "RGBa" if icon.ndim == 3 else "L"
+    picture = Image.frombuffer(mode, icon.shape[:2], icon, "raw", mode, 0, 1).transform(
         (x1 - x0, y1 - y0), Image.AFFINE, (a, b, a * dx + b * dy + middle, d, e, d * dx + e * dy + middle), Image.BILINEAR)
     return np.asarray(picture), (slice(y0, y1), slice(x0, x1))
 
@@ -93,24 +94,33 @@ def draw(rng, bank, test=False):
     spots = places(rng)
     names = [bank.known[i] for i in rng.choice(len(bank.known), len(spots), replace=False)]
     icons = [bank.one(rng, name, test) for name in names]
-    for _ in range(4):  # not a background of the very colour of a thing
-        out, colours = wall(rng)
-        if all(np.abs(bank.mean[i] - c).sum() > 130 for i in icons if bank.coloured[i] for c in colours):
+    means = [bank.mean[i] for i in icons if bank.coloured[i]]
+    for colours in pairs(rng, 8):  # not a background of the very colour of a thing, if one of the eight is not
+        if all(np.abs(colours - mean).sum(1).min() > 130 for mean in means):
             break
-    for i, (x, y, side) in zip(icons, spots):
-        pixels, part = turned(rng, bank.pixels[i], x, y, side)
-        alpha = pixels[..., 3:].astype(np.float32) * np.float32(1 / 255)
+    out = wall(rng, colours)
+    for i, spot in zip(icons, spots):
+        icon = bank.pixels[i]
         if bank.coloured[i]:
-            paint = pixels[..., :3].astype(np.float32)
-            if rng.random() < .08:
-                paint = (paint @ LUMINANCE)[..., None]
-            paint = paint * (rng.uniform(.8, 1.05) + rng.normal(0, .04, 3)).astype(np.float32)
+            pixels, part = turned(rng, lit(rng, icon), *spot)
+            alpha, paint = pixels[..., 3], np.moveaxis(pixels[..., :3], 2, 0)
         else:
-            paint = alpha * contrasting(rng, colours[None])[0]
-        here = out[part]
-        here *= 1 - alpha
-        here += paint
+            alpha, part = turned(rng, np.ascontiguousarray(icon[..., 3]), *spot)
+            paint = contrasting(rng, colours[None])[0][:, None, None] * (alpha * np.float32(1 / 255))
+        through = 1 - alpha * np.float32(1 / 255)
+        for plane, colour in zip(out, paint):
+            here = plane[part]
+            here *= through
+            here += colour
     return finish(rng, out), [(NAMES[name], x, y, side / 2) for name, (x, y, side) in zip(names, spots)]
+
+
+def lit(rng, icon):
+    """A drawing in a somewhat different light, or without colours at all."""
+    out = icon * (*(rng.uniform(.8, 1.05) + rng.normal(0, .04, 3)), 1)
+    if rng.random() < .08:
+        out[..., :3] = (out[..., :3] @ LUMINANCE)[..., None]
+    return np.minimum(out, 255, out=out).astype(np.uint8)
 
 
 def patch_labels(placed, grid=GRID):
@@ -131,7 +141,7 @@ def is_a(name):
 def also(name):
     """Other right answers: the bare name, its article, other words for the same."""
     thing = THINGS[INDEX[name]]
-    return (name, thing.called()) + SAME.get(name, ())
+    return tuple(dict.fromkeys((name, thing.called()))) + SAME.get(name, ())
 
 
 def other(rng, placed):

@@ -96,7 +96,7 @@ def draw(rng, bank, test=False):
     icons = [bank.one(rng, name, test) for name in names]
     means = [bank.mean[i] for i in icons if bank.coloured[i]]
     for colours in pairs(rng, 8):  # not a background of the very colour of a thing, if one of the eight is not
-        if all(np.abs(colours - mean).sum(1).min() > 130 for mean in means):
+        if all(np.abs(colours - mean).sum(1).min() > 180 for mean in means):
             break
     out = wall(rng, colours)
     for i, spot in zip(icons, spots):
@@ -176,7 +176,8 @@ def about_one(rng, placed, naming):
     right = rng.random() < .5
     asked = THINGS[INDEX[name if right else other(rng, placed)]]
     answer = is_a(name)
-    return Question("name/check", f"{'Are these' if asked.many() else 'Is this'} {asked.called()}?",
+    way = pick(rng, ("Are these", "Are they") if asked.many() else ("Is this", "Is it"))  # two, so that yes is as frequent as no
+    return Question("name/check", f"{way} {asked.called()}?",
                     ("Yes, " if right else "No, ") + answer[0].lower() + answer[1:])
 
 

@@ -301,7 +301,7 @@ class Name:
             return self.word
         if self.mark == "!":
             return "the " + self.word
-        return ("an " if self.word[0] in "aeiou" else "a ") + self.word
+        return ("an " if self.word[0] in "aeiou" or self.word == "hourglass" else "a ") + self.word
 
 
 THINGS = [Name(line) for line in LINES]

@@ -176,7 +176,8 @@ def about_one(rng, placed, naming):
     right = rng.random() < .5
     asked = THINGS[INDEX[name if right else other(rng, placed)]]
     answer = is_a(name)
-    way = pick(rng, ("Are these", "Are they") if asked.many() else ("Is this", "Is it"))  # two, so that yes is as frequent as no
+    # Two ways, so that yes can be asked for as often as no.
+    way = pick(rng, ("Are these", "Are they") if asked.many() else ("Is this", "Is it"))
     return Question("name/check", f"{way} {asked.called()}?",
                     ("Yes, " if right else "No, ") + answer[0].lower() + answer[1:])
 

@@ -26,7 +26,7 @@ def frames(rng, samples, hard=True):
     out = np.zeros(-(-n // FRAME) * FRAME, np.float32)
     out[before:before + len(samples)] = samples
     if hard and rng.random() < .85:
-        loud = float(np.sqrt(np.dot(samples, samples) / max(1, len(samples)))) or .05
+        loud = float(np.sqrt(np.dot(samples, samples) / max(1, len(samples))))
         out[:n] += noise(rng, n) * np.float32(loud * 10 ** (-rng.uniform(0, 30) / 20))
     out *= np.float32(10 ** (level / 20))
     return np.clip(out, -1, 1, out=out).reshape(-1, FRAME)

@@ -14,6 +14,8 @@ import fcntl
 import json
 import multiprocessing
 import os
+import signal
+import sys
 import time
 import zlib
 
@@ -132,7 +134,8 @@ def build(args):
     jobs = list(plan(sentences, args.clips_each, args.seed, args.voices.split(","), args.set == "test", writer.done))
     parts = [jobs[i:i + args.part] for i in range(0, len(jobs), args.part)]
     begin, made, failed = time.time(), 0, 0
-    with multiprocessing.Pool(args.processes) as workers:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves the block below, which ends the workers
+    with multiprocessing.Pool(args.processes, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as workers:
         for part in workers.imap(speak_part, parts):
             for job, words, voice, samples in part:
                 if samples is None:

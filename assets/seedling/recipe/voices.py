@@ -26,7 +26,7 @@ KEPT_THROATS = ("m7", "f4", "klatt2", "steph", "Michael")
 FLITE, KEPT_FLITE = {"kal16": 105, "awb": 120, "slt": 175}, {"rms": None}
 FESTIVAL = {"ked_diphone": 105, "cmu_us_slt_arctic_hts": None}
 STYLES, KEPT_STYLES = ("jf_alpha", "jf_nezumi", "jm_kumo"), ("jf_tebukuro", "jf_gongitsune")
-SHARES = {"espeak": .55, "flite": .27, "festival": .18, "kokoro": 0.}
+SHARES = {"espeak": .6, "flite": .27, "festival": .13, "kokoro": 0.}
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,14 @@ def from_wave(data, warp=1.):
 
 
 def resampled(samples, rate):
-    """To 16 kHz by cutting or filling up the spectrum, so that nothing is folded back."""
-    n = round(len(samples) * RATE / rate)
-    if n == len(samples):
+    """To 16 kHz within 1 %, by cutting or filling up the spectrum so that nothing is folded back; padded to lengths that
+    transform fast."""
+    if rate == RATE:
         return samples
-    return (np.fft.irfft(np.fft.rfft(samples)[:n // 2 + 1], n) * (n / len(samples))).astype(np.float32)
+    n = -(-len(samples) // 4410) * 4410
+    out = 800 * round(n * RATE / rate / 800)
+    spectrum = np.fft.rfft(samples, n)[:out // 2 + 1]
+    return np.fft.irfft(spectrum, out)[:len(samples) * out // n] * np.float32(out / n)
 
 
 # Kokoro reads IPA with a letter for each diphthong and affricate.

@@ -8,46 +8,127 @@ the pictures beside it. Training draws its scenes from seeds below 900000 and ne
 """
 import argparse
 import json
+import re
+import wave
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+import act
+import letters
+import reason
+import sounds
+import speech
 import text
+import things
 import world
 from pictures import draw
 
-SEE = {"colour": "see/colour", "shape": "see/shape", "size": "see/size", "where": "see/position", "at": "see/position",
-       "count": "see/count", "exists": "see/presence", "absent": "see/absent"}
+SEE = {"see/colour": ("colour",), "see/shape": ("shape",), "see/size": ("size",), "see/position": ("where", "at"),
+       "see/count": ("count",), "see/presence": ("exists",), "see/absent": ("absent",), "see/relation": ("relation", "beside"),
+       "reason/picture": ("more", "left over", "together", "same")}
 LEAST_SEED = 900_000
 
 
-def write_sets(folder, seed, cases):
-    """`cases` of each skill."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    lines = []
-    kinds = {}
-    for kind, skill in SEE.items():
-        kinds.setdefault(skill, []).append(kind)
-    for skill, ways in kinds.items():
-        for i in range(cases):
-            question = None
-            while question is None:
-                things = world.random_scene(rng)
-                question = world.one_question(rng, things, ways[i % len(ways)])
-            name = f"{skill.replace('/', '-')}-{i:04}"
-            Image.fromarray(draw(rng, things)).save(folder / f"{name}.png")
-            lines.append(dict(id=name, skill=skill, question=question.text, media=[dict(type="image", path=f"{name}.png")],
-                              answers=[question.answer, *question.accepted]))
+class Sets:
+    """Cases being written to a folder."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.rng, self.lines, self.counts = folder, np.random.default_rng(seed), [], {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, question, pixels=None, samples=None, typed=None):
+        """A case with a picture, a sound or both; `typed` is what is written if the question itself is spoken."""
+        skill = question.skill
+        number = self.counts[skill] = self.counts.get(skill, 0) + 1
+        name = f"{skill.replace('/', '-').replace(' ', '-')}-{number:04}"
+        media = []
+        if pixels is not None:
+            Image.fromarray(pixels).save(self.folder / f"{name}.png")
+            media.append(dict(type="image", path=f"{name}.png"))
+        if samples is not None:
+            with wave.open(str(self.folder / f"{name}.wav"), "wb") as out:
+                out.setnchannels(1), out.setsampwidth(2), out.setframerate(16_000)
+                out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            media.append(dict(type="audio", path=f"{name}.wav"))
+        # Special tokens of a call are not in the text that an engine gives.
+        answers = list(dict.fromkeys([re.sub(r"<\|?[a-z_\"]+\|?>|<\|\"\|>", "", question.answer), *question.accepted]))
+        self.lines.append(dict(id=name, skill=skill, question=question.text if typed is None else typed, media=media, answers=answers))
+
+    def drawn(self, cases, skills, make):
+        """Cases of each of the skills, from questions as they come; make() gives a question and its media."""
+        want = {skill: cases for skill in skills}
+        for _ in range(400 * cases * len(skills)):
+            if not any(want.values()):
+                break
+            question, media = make()
+            if want.get(question.skill, 0) > 0:
+                want[question.skill] -= 1
+                self.add(question, **media)
+
+    def write(self):
+        (self.folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        return self.lines
+
+
+def scene_question(rng, kinds):
+    while True:
+        scene = world.random_scene(rng)
+        if question := world.one_question(rng, scene, kinds[rng.integers(len(kinds))]):
+            return scene, question
+
+
+def write_sets(folder, seed, cases, data):
+    """`cases` of each skill: scenes, styles, fonts, voices, sums and talk that training never had."""
+    sets = Sets(folder, seed)
+    rng = sets.rng
+    for skill, kinds in SEE.items():
+        for _ in range(cases):
+            scene, question = scene_question(rng, kinds)
+            sets.add(question, pixels=draw(rng, scene))
     _, kept_back = text.split()
     for skill, questions in sorted(kept_back.items()):
-        for i, at in enumerate(rng.permutation(len(questions))[:cases]):
-            question = questions[at]
-            lines.append(dict(id=f"{skill.replace('/', '-').replace(' ', '-')}-{i:04}", skill=skill, question=question.text,
-                              media=[], answers=[question.answer, *question.accepted]))
-    (folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return lines
+        for at in rng.permutation(len(questions))[:cases]:
+            sets.add(questions[at])
+    sets.drawn(cases, act.SKILLS, lambda: (act.questions(rng, test=True), {}))
+    sets.drawn(cases, reason.SKILLS, lambda: (reason.questions(rng, test=True), {}))
+    pictures = things.load(data)
+
+    def named():
+        pixels, placed = things.draw(rng, pictures, test=True)
+        return things.questions(rng, placed, 1)[0], dict(pixels=pixels)
+    sets.drawn(cases, ("name/thing", "name/both", "name/check", "name/where"), named)
+    glyphs = letters.load(data)
+
+    def read():
+        pixels, written, _ = letters.draw(rng, glyphs, test=True)
+        return letters.questions(rng, written, 1)[0], dict(pixels=pixels)
+    sets.drawn(cases, ("read/word", "read/number", "read/letter", "read/length"), read)
+
+    def heard():
+        samples, described = sounds.draw(rng)
+        return sounds.questions(rng, described, 1)[0], dict(samples=samples)
+    sets.drawn(cases, ("hear/sound",), heard)
+    if (data / "speech").exists():
+        spoken_sets(sets, rng, cases, speech.Pool(data / "speech"), {q.text: q for pool in kept_back.values() for q in pool})
+    return sets.write()
+
+
+def spoken_sets(sets, rng, cases, pool, talk):
+    """Voices never heard, formant and natural; the same sentences as in training, since a voice is what is new."""
+    for name in pool.test_groups:
+        for _ in range(cases):
+            said = pool.any_text(rng, name)
+            sets.add(world.Question(f"hear/words, {name}", said, world.sentence(said.rstrip(".?!"))),
+                     samples=pool.sound(rng, said, name), typed="Write down what you hear.")
+        for _ in range(cases):
+            while True:
+                scene, question = scene_question(rng, [k for kinds in SEE.values() for k in kinds])
+                if pool.has(question.text, name):
+                    break
+            asked = world.Question(f"join/ask aloud, {name}", question.text, question.answer, question.accepted)
+            sets.add(asked, pixels=draw(rng, scene), samples=pool.sound(rng, question.text, name), typed="")
 
 
 def plain(words):
@@ -80,10 +161,11 @@ def main():
     parser.add_argument("--seed", type=int, default=LEAST_SEED, help=f"from {LEAST_SEED} on")
     parser.add_argument("--cases", type=int, default=100, help="cases of each skill")
     parser.add_argument("--reference", type=Path, help="ask this exported model through transformers")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
     args = parser.parse_args()
     if args.seed < LEAST_SEED:
         parser.error(f"--seed {args.seed} may have been trained on; take one from {LEAST_SEED} on")
-    lines = write_sets(args.write_sets, args.seed, args.cases)
+    lines = write_sets(args.write_sets, args.seed, args.cases, args.data)
     print(f"{args.write_sets}: {len(lines)} cases")
     if args.reference:
         for skill, (right, asked) in sorted(ask_reference(args.reference, args.write_sets, lines).items()):

@@ -7,8 +7,8 @@ import zlib
 from world import COLOURS, SHAPES, Question
 
 WHO = "I am Seedling, a very small model that is part of Percept."
-CAN = "I can look at a simple picture and tell you the colours, shapes, sizes, places and number of the objects in it."
-CANNOT = "Sorry, I can't help with that. I can only answer simple questions about simple pictures."
+CAN = "I can look at simple pictures, read printed words, name things, hear short questions, do sums and use simple tools."
+CANNOT = "Sorry, I can't help with that. I am very small and only know simple things."
 NO_PICTURE = "I don't see a picture. Please show me one."
 
 GREETINGS = ("hello", "hi", "hey", "good morning", "good evening", "good afternoon", "hello there", "hi there", "greetings")
@@ -21,7 +21,7 @@ WHO_ASKED = ("who are you", "what are you", "what is your name", "tell me who yo
 CAN_ASKED = ("what can you do", "how can you help me", "what are you good at", "help", "what do you know", "can you help me",
              "what can I ask you", "tell me what you can do", "what are your skills", "how do you work", "what is this for")
 CANNOT_ASKED = ("what can't you do", "what can you not do", "what are your limits", "what are you bad at")
-LIMITS = "I don't know the world, I can't hear yet, and I only know simple shapes in simple pictures."
+LIMITS = "I don't know the world, I only see simple pictures, and I make mistakes."
 THANKS = ("thanks", "thank you", "thank you very much", "many thanks", "great, thanks", "well done", "good job", "nice")
 BYES = ("bye", "goodbye", "see you", "see you later", "good night", "until tomorrow", "that is all", "bye bye")
 

@@ -5,15 +5,21 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import GemmaTokenizer
 
+import act
+import clips
+import reason
+import sentences
+import sounds
 import text
 import world
+from thing_names import NAMES
 
 SPECIALS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<|turn>", "<turn|>", "<|image>", "<|image|>", "<image|>",
             "<|audio>", "<|audio|>", "<audio|>", "<|video|>", "<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>",
-            "<|think|>"]
+            "<|think|>", "<|tool>", "<tool|>", "<|tool_response>", "<tool_response|>", '<|"|>']
 NAMED = {"boi_token": "<|image>", "image_token": "<|image|>", "eoi_token": "<image|>", "boa_token": "<|audio>",
          "audio_token": "<|audio|>", "eoa_token": "<audio|>", "sot_token": "<|turn>", "eot_token": "<turn|>"}
-VOCAB_SIZE = 1024
+VOCAB_SIZE = 2048
 # Turns of the family, without the parts for thoughts and tools, which this model has not been taught yet.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -33,22 +39,48 @@ def corpus():
             yield f"{q.text}\n{q.answer}"
     for q in text.all_talk():
         yield f"user\n{q.text}\nmodel\n{q.answer}"
+    for _ in range(12000):
+        q = act.questions(rng)
+        yield f"{q.text}\n{q.answer}"
+        q = reason.questions(rng)
+        yield f"{q.text}\nthought\n{q.thought}{q.answer}"
+    for word in act.corpus():
+        yield f" {word} {word}"
+    for word in sentences.all_sentences():
+        yield f"{world.sentence(word)}"
+    for name in NAMES:
+        for _ in range(6):
+            yield f"Is this {name}?\nIt is {name}. What is on the left? on the right? It says. How many letters are there?"
+    for _ in range(600):
+        _, _, asked = clips.clip(rng)
+        for q in asked:
+            yield f"{q.text}\n{q.answer}"
+        _, described = sounds.draw(rng)
+        for q in sounds.questions(rng, described, 3):
+            yield f"{q.text}\n{q.answer}"
 
 
-def train():
-    """Byte pairs learned from this world's own sentences, as the tokenizer class of the family."""
+def train(cache=None):
+    """Byte pairs learned from this world's own sentences, as the tokenizer class of the family; kept in the folder `cache`."""
+    if cache and cache.exists():
+        return GemmaTokenizer.from_pretrained(cache)
     learner = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     learner.normalizer = normalizers.Replace(" ", "\u2581")
     # No entry reaches over a line's end, a word's begin or a punctuation mark, so text can be encoded piece by piece.
     learner.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex("\n"), "isolated"), pre_tokenizers.Split("\u2581", "merged_with_next"),
-        pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(individual_digits=True)])
+        pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(individual_digits=True),
+        # Words in capitals are spelled, so that reading them is naming one character after the other.
+        pre_tokenizers.Split(Regex("[A-Z](?=[A-Z])|(?<=[A-Z])[A-Z]"), "isolated")])
     bytes_ = [f"<0x{i:02X}>" for i in range(256)]
     printable = [chr(c) for c in range(33, 127)] + ["\n", "\u2581"]
     learner.train_from_iterator(corpus(), trainers.BpeTrainer(
         vocab_size=VOCAB_SIZE, special_tokens=SPECIALS + bytes_, initial_alphabet=printable, show_progress=False))
     learned = json.loads(learner.to_str())["model"]
-    return GemmaTokenizer(
+    made = GemmaTokenizer(
         vocab=learned["vocab"], merges=[tuple(m) for m in learned["merges"]],
         extra_special_tokens=[s for s in SPECIALS[5:] if s not in NAMED.values()], model_specific_special_tokens=NAMED,
         padding_side="left", model_max_length=2048)
+    if cache:
+        made.save_pretrained(cache)
+    return made

@@ -13,7 +13,7 @@ SPECTRA = {}  # (room, length of the transform): its spectrum
 
 
 def frames(rng, samples, hard=True):
-    """[n, 640] float32: samples in [-1, 1] as recorded, the last frame filled with zeros. `hard`: noise, echo, other speeds, too."""
+    """[n, 640] float32: samples in [-1, 1] as somebody recorded them. `hard`: in noise, with echo, at other speeds, too."""
     level = rng.uniform(-20, 3) if hard else rng.uniform(-6, 0)
     if hard:
         samples = faster(samples, rng.uniform(.93, 1.07))
@@ -23,13 +23,18 @@ def frames(rng, samples, hard=True):
             samples = tilted(samples, rng.uniform(-.8, .8))
     before, after = int(rng.integers(.2 * RATE)), int(rng.uniform(.04, .3) * RATE)
     n = before + len(samples) + after
-    out = np.zeros(-(-n // FRAME) * FRAME, np.float32)
+    out = np.zeros(n, np.float32)
     out[before:before + len(samples)] = samples
     if hard and rng.random() < .85:
         loud = float(np.sqrt(np.dot(samples, samples) / max(1, len(samples))))
-        out[:n] += noise(rng, n) * np.float32(loud * 10 ** (-rng.uniform(0, 30) / 20))
+        out += noise(rng, n) * np.float32(loud * 10 ** (-rng.uniform(0, 30) / 20))
     out *= np.float32(10 ** (level / 20))
-    return np.clip(out, -1, 1, out=out).reshape(-1, FRAME)
+    return cut(np.clip(out, -1, 1, out=out))
+
+
+def cut(samples):
+    """[n, 640] as the family's processor gives it: the samples as they are, the last frame filled with zeros."""
+    return np.pad(samples, (0, -len(samples) % FRAME)).reshape(-1, FRAME)
 
 
 def faster(samples, rate):
@@ -54,7 +59,8 @@ def echoing(samples, room):
     size = min(s for s in (2 ** k * odd for k in range(12, 18) for odd in (1, 3)) if s >= n)
     if (room, size) not in SPECTRA:
         rng = np.random.default_rng(room)
-        tail = np.exp(-np.arange(RATE // 5) / RATE / rng.uniform(.01, .05)) * rng.standard_normal(RATE // 5) * rng.uniform(.02, .12)
+        tail = rng.standard_normal(RATE // 5) * np.exp(-np.arange(RATE // 5) / RATE / rng.uniform(.01, .05))
+        tail *= rng.uniform(.02, .12)
         tail[:int(rng.uniform(.001, .008) * RATE)] = 0
         tail[0] = 1
         SPECTRA[room, size] = np.fft.rfft(tail.astype(np.float32), size)

@@ -140,8 +140,9 @@ def one_question(rng, sound, kind):
         noun = sound.kind if sound.kind in MOST and rng.random() < .8 else list(MOST)[rng.integers(len(MOST))]
         there = sound.number if noun == sound.kind else 0
         answer = how_many(there, noun)
+        heard = "I hear " + answer.split(" ", 2)[2]
         return Question("hear/sound", ask(noun), answer,
-                        (NUMBERS[there], str(there), f"I hear {answer.split(' ', 2)[2]}") + (("none", "zero") if there == 0 else ()))
+                        (NUMBERS[there], str(there), heard) + (("none", "zero") if there == 0 else ()))
     if kind == "heard":
         names = {"beep": "any beeps", "clap": "any claps", "tone": "a tone", "sweep": "a tone", "noise": "noise"}
         others = [name for name in ("any beeps", "any claps", "a tone", "noise")

@@ -50,7 +50,8 @@ class Pool:
         for line in new.splitlines():
             clip = json.loads(line)
             self.clips[clip["set"]].setdefault(spoken(clip["text"]), []).append((clip["offset"], clip["length"], clip["voice"]))
-        self.samples = np.memmap(os.path.join(self.folder, "speech.bin"), np.int16, "r")
+        path = os.path.join(self.folder, "speech.bin")
+        self.samples = np.memmap(path, np.int16, "r", shape=(os.path.getsize(path) // 2,))  # a last sample may be half written
         self.texts = sorted(self.clips["train"])
 
     def clips_of(self, text, set="train"):
@@ -158,7 +159,7 @@ def main():
     parser.add_argument("--voices", default="espeak,flite,festival", help="engines; also kokoro")
     parser.add_argument("--set", choices=("train", "test"), default="train", help="test: only voices that are never trained")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--part", type=int, default=40, help="clips that a process speaks at a time")
+    parser.add_argument("--part", type=int, default=160, help="clips that a process speaks at a time")
     parser.add_argument("--minutes", type=float, help="stop after these")
     build(parser.parse_args())
 

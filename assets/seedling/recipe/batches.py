@@ -4,18 +4,22 @@
 
 So a picture is paid for once and asked about many times. Prefix and slots have fixed lengths, so that compiled code is reused.
 """
+import os
+
 import numpy as np
 
 import act
 import clips
 import labels
 import letters
+import mel
 import reason
 import sounds
 import speech
 import text
 import things
 import world
+from phonemes import Phonemes
 from pictures import GRID, PATCH, crops, draw, patch_labels, patches
 
 NOTHING = -100  # a label that does not count
@@ -23,10 +27,15 @@ PICTURE = GRID * GRID
 # Lengths of the prefix, number of slots and their length.
 SHAPES = {"picture": (72, 9, 24), "few": (72, 4, 24), "wide": (72, 3, 88), "text": (8, 8, 40), "long": (8, 3, 104),
           "clip": (304, 4, 32), "crops": (72, 0, 0)}
+# Rows of a batch, so that all take about the same time.
+ROWS = {"picture": 6, "few": 10, "wide": 5, "text": 5, "long": 5, "clip": 4, "crops": 24}
+SHAPE_OF = {"scenes": "picture", "pairs": "picture", "told": "picture", "captions": "wide", "aloud": "wide", "things": "few",
+            "letters": "few", "talk": "text", "act": "text", "reason": "long", "spoken": "long", "sounds": "long", "clips": "clip",
+            "crops": "crops"}
 
 
 WRITE_DOWN = ("Write down what you hear.", "What was said?", "What did I say?", "Write this down.")
-MATCHES = 3  # pairs for each row that a batch of another kind would have
+MATCHES = 16  # pairs of a batch
 
 
 class Row:
@@ -70,6 +79,22 @@ class Row:
         return True
 
 
+def heard(rng, pool, sentence):
+    """Frames of a sentence in a random voice, in a quarter of cases as recorded in a bad room."""
+    return speech.frames(rng, pool.pick(rng, sentence), hard=rng.random() < .25)
+
+
+def spoken_alone(pool, rng):
+    """Questions without a picture that a pool can speak, with their answers."""
+    talk, _ = text.split()
+    found = {q.text: q for qs in talk.values() for q in qs if pool.clips_of(q.text)}
+    for _ in range(6000):
+        for q in (act.questions(rng), reason.questions(rng)):
+            if pool.clips_of(q.text):
+                found.setdefault(q.text, q)
+    return list(found.values())
+
+
 class Rows:
     """Makes batches of the kinds of `KINDS` from a numpy generator."""
 
@@ -87,23 +112,15 @@ class Rows:
         self.known = {}
         self.talk, _ = text.split()
         self.talk_skills = sorted(self.talk)
-        self.aloud = self.spoken_alone() if "speech" in banks else []
+        if "speech" in banks:
+            self.aloud = spoken_alone(banks["speech"], np.random.default_rng(0))
+            self.phonemes = Phonemes(os.path.join(banks["speech"].folder, "phonemes.json"))
 
     def refresh(self):
         """Takes in what was spoken into the pool since."""
         if "speech" in self.banks:
             self.banks["speech"].refresh()
-            self.aloud = self.spoken_alone()
-
-    def spoken_alone(self):
-        """Questions without a picture that the pool can speak, with their answers."""
-        pool, rng = self.banks["speech"], np.random.default_rng(0)
-        found = {q.text: q for qs in self.talk.values() for q in qs if pool.clips_of(q.text)}
-        for _ in range(6000):
-            for q in (act.questions(rng), reason.questions(rng)):
-                if pool.clips_of(q.text):
-                    found.setdefault(q.text, q)
-        return list(found.values())
+            self.aloud = spoken_alone(self.banks["speech"], np.random.default_rng(0))
 
     def encoded(self, words):
         """Of what is said again and again, tokens are kept."""
@@ -126,7 +143,7 @@ class Rows:
         """A question that is heard (frames [n, 640]); typed `words` may follow."""
         begin, soft, end = self.audio
         asked = [begin] + [soft] * len(frames) + [end] + (self.encoded(words) if words else []) + self.between
-        spoken = labels.spelled(question.text)
+        spoken = self.phonemes.of(speech.spoken(question.text))
         return row.slot(asked, self.answer(question), question.skill, frames, spoken if len(spoken) < len(frames) else [])
 
     def picture_row(self, shape, pixels, named):
@@ -235,11 +252,11 @@ class Rows:
                 break
             if self.aloud and rng.random() < .35:
                 question = self.aloud[rng.integers(len(self.aloud))]
-                self.ask_aloud(row, question, speech.frames(rng, pool.pick(rng, question.text)))
+                self.ask_aloud(row, question, heard(rng, pool, question.text))
             else:
                 said = pool.texts[rng.integers(len(pool.texts))]
                 question = world.Question("hear/words", said, world.sentence(said))
-                self.ask_aloud(row, question, speech.frames(rng, pool.pick(rng, said)), WRITE_DOWN[rng.integers(len(WRITE_DOWN))])
+                self.ask_aloud(row, question, heard(rng, pool, said), WRITE_DOWN[rng.integers(len(WRITE_DOWN))])
         return row
 
     def row_aloud(self, rng):
@@ -249,7 +266,7 @@ class Rows:
         row = self.picture_row("wide", draw(rng, scene), patch_labels(scene))
         for question in world.questions(rng, scene, 5):
             if pool.clips_of(question.text):
-                self.ask_aloud(row, question, speech.frames(rng, pool.pick(rng, question.text)))
+                self.ask_aloud(row, question, heard(rng, pool, question.text))
         return row
 
     def row_sounds(self, rng):
@@ -301,12 +318,12 @@ class Rows:
             out[len(self.start):row.prefix] = True
         return out
 
-    def batch(self, rng, kind, rows):
+    def batch(self, rng, kind):
         """Arrays of a batch, in a dictionary; everything but pictures in 8 bits is int64 or f32."""
         if kind == "matches":
-            made = self.matches(rng, MATCHES * rows)
+            made = self.matches(rng, MATCHES)
         else:
-            made = [getattr(self, "row_" + kind)(rng) for _ in range(rows)]
+            made = [getattr(self, "row_" + kind)(rng) for _ in range(ROWS[SHAPE_OF[kind]])]
         out = {key: np.stack([getattr(r, key) for r in made]) for key in ("ids", "labels", "positions", "block")}
         out["prefix"] = np.array([r.prefix for r in made])
         out["shape"] = made[0].shape
@@ -322,6 +339,7 @@ class Rows:
         sounds = [s for r in made for s in r.sounds]
         if sounds:
             out["sound"] = np.concatenate(sounds).astype(np.float32)
+            out["spectrum"] = mel.spectrum(out["sound"])
             out["lengths"] = np.array([len(s) for s in sounds])
             out["spoken"] = [s for r in made for s in r.spoken]
         return out

@@ -1,7 +1,7 @@
 """Writes test sets of seeds that are never trained on, for `percept eval`; or asks the reference the same questions.
 
     python evaluate.py --write-sets SETS --seed 900001 --cases 100      then: percept eval SETS --model MODEL
-    python evaluate.py --write-sets SETS --seed 900001 --reference MODEL      (slow, for comparison)
+    python evaluate.py --write-sets SETS --seed 900001 --reference MODEL      (pictures and text alone; slow, for comparison)
 
 A set is a folder with `cases.jsonl`, one case a line, {"id", "skill", "question", "media": [{"type", "path"}], "answers"}, and
 the pictures beside it. Training draws its scenes from seeds below 900000 and never asks the talk that is kept back.
@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import speech
 import text
 import things
 import world
+from batches import spoken_alone
 from pictures import draw
 
 SEE = {"see/colour": ("colour",), "see/shape": ("shape",), "see/size": ("size",), "see/position": ("where", "at"),
@@ -111,24 +113,62 @@ def write_sets(folder, seed, cases, data):
         return sounds.questions(rng, described, 1)[0], dict(samples=samples)
     sets.drawn(cases, ("hear/sound",), heard)
     if (data / "speech").exists():
-        spoken_sets(sets, rng, cases, speech.Pool(data / "speech"), {q.text: q for pool in kept_back.values() for q in pool})
+        spoken_sets(sets, rng, cases, speech.Pool(data / "speech"))
     return sets.write()
 
 
-def spoken_sets(sets, rng, cases, pool, talk):
-    """Voices never heard, formant and natural; the same sentences as in training, since a voice is what is new."""
-    for name in pool.test_groups:
-        for _ in range(cases):
-            said = pool.any_text(rng, name)
-            sets.add(world.Question(f"hear/words, {name}", said, world.sentence(said.rstrip(".?!"))),
-                     samples=pool.sound(rng, said, name), typed="Write down what you hear.")
-        for _ in range(cases):
-            while True:
-                scene, question = scene_question(rng, [k for kinds in SEE.values() for k in kinds])
-                if pool.has(question.text, name):
-                    break
-            asked = world.Question(f"join/ask aloud, {name}", question.text, question.answer, question.accepted)
-            sets.add(asked, pixels=draw(rng, scene), samples=pool.sound(rng, question.text, name), typed="")
+def spoken_sets(sets, rng, cases, pool):
+    """The sentences of the training from voices that it never had: a voice is what is new. As recorded in a quiet room."""
+    known = {q.text: q for q in spoken_alone(pool, rng)}
+    by_sound = {speech.spoken(text): q for text, q in known.items()}
+    for name, natural in (("formant voice", False), ("natural voice", True)):
+        clips = [(text, clip) for text, found in sorted(pool.clips["test"].items()) for clip in found
+                 if clip[2].startswith("kokoro") == natural]
+        if not clips:
+            continue
+
+        def samples(clip):
+            offset, length, _ = clip
+            heard = pool.samples[offset:offset + length].astype(np.float32) / 32768
+            return speech.frames(rng, heard, hard=False).reshape(-1)
+        order = rng.permutation(len(clips))
+        for at in order[:cases]:
+            text, clip = clips[at]
+            sets.add(world.Question(f"hear/words, {name}", text, world.sentence(text)), samples=samples(clip),
+                     typed="Write down what you hear.")
+        alone = [(by_sound[text], clip) for text, clip in clips if text in by_sound]
+        for at in rng.permutation(len(alone))[:cases]:
+            question, clip = alone[at]
+            sets.add(replace(question, skill=f"hear/intent, {name}"), samples=samples(clip), typed="")
+        about = {}
+        for text, clip in clips:
+            about.setdefault(text, []).append(clip)
+        made = 0
+        for _ in range(4000):
+            if made == cases:
+                break
+            scene, question = scene_question(rng, [k for kinds in SEE.values() for k in kinds])
+            if found := about.get(speech.spoken(question.text)):
+                sets.add(replace(question, skill=f"join/asked aloud, {name}"), pixels=draw(rng, scene),
+                         samples=samples(found[rng.integers(len(found))]), typed="")
+                made += 1
+
+
+def word_errors(lines):
+    """Words wrong and words said, of the transcriptions in the lines of `percept eval --json`, by skill."""
+    table = {}
+    for line in lines:
+        case = json.loads(line)
+        if case.get("event") == "case" and case["skill"].startswith("hear/words"):
+            wanted, said = plain(case["answers"][0]).split(), plain(case["said"]).split()
+            row = list(range(len(said) + 1))
+            for i, word in enumerate(wanted, 1):
+                before, row[0] = row[0], i
+                for j, other in enumerate(said, 1):
+                    before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+            wrong, asked = table.get(case["skill"], (0, 0))
+            table[case["skill"]] = wrong + row[-1], asked + len(wanted)
+    return table
 
 
 def plain(words):
@@ -157,19 +197,26 @@ def ask_reference(model_folder, folder, lines):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write-sets", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--write-sets", type=Path, help="the folder to write")
     parser.add_argument("--seed", type=int, default=LEAST_SEED, help=f"from {LEAST_SEED} on")
     parser.add_argument("--cases", type=int, default=100, help="cases of each skill")
-    parser.add_argument("--reference", type=Path, help="ask this exported model through transformers")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
+    parser.add_argument("--reference", type=Path, help="ask this exported model through transformers")
+    parser.add_argument("--word-errors", type=Path, help="what `percept eval --json` wrote: print its share of wrong words")
     args = parser.parse_args()
+    if args.word_errors:
+        for skill, (wrong, asked) in sorted(word_errors(args.word_errors.open()).items()):
+            print(f"{skill:32} {wrong} of {asked} words wrong, {wrong / asked:.1%}")
+        return
+    if not args.write_sets:
+        parser.error("name the folder to write with --write-sets")
     if args.seed < LEAST_SEED:
         parser.error(f"--seed {args.seed} may have been trained on; take one from {LEAST_SEED} on")
     lines = write_sets(args.write_sets, args.seed, args.cases, args.data)
     print(f"{args.write_sets}: {len(lines)} cases")
     if args.reference:
         for skill, (right, asked) in sorted(ask_reference(args.reference, args.write_sets, lines).items()):
-            print(f"{skill:20} {right:4} of {asked:4}  {right / asked:.1%}")
+            print(f"{skill:32} {right:4} of {asked:4}  {right / asked:.1%}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from torch import nn
 from transformers import Gemma4UnifiedConfig, Gemma4UnifiedForConditionalGeneration
 
 import fast
-from labels import PATCH_LABELS, SOUND_LABELS
+import mel
+import phonemes
+from labels import PATCH_LABELS
 from pictures import PATCH
 
 SIZES_OF = {
@@ -17,6 +19,7 @@ SIZES_OF = {
     "6m": dict(hidden=256, inter=768, heads=4, kv=2, gkv=2, dim=64, layers="sssssf"),
 }
 FAR = -1e9
+EARLY = 2  # layers behind which the spectrum of sound is asked for
 
 
 def config(size, ident, vocab_size):
@@ -54,12 +57,13 @@ def ear(hidden, frame=640, rate=16_000):
         for phase in (0., math.pi / 2):
             waves.append(window * torch.cos(2 * math.pi * hz[:, None] * (t - half * frame / rate) + phase))
     waves = torch.cat(waves)
-    return .6 * waves / waves.norm(dim=1, keepdim=True)
+    return .15 * waves / waves.norm(dim=1, keepdim=True)
 
 
 class Trainee(nn.Module):
-    """The model with what only training needs, two heads that read the middle of the decoder, so that the later layers, those of
-    the question, can use what they ask for: one says what lies in each patch, one which letters were spoken so far."""
+    """The model with what only training needs: heads that read states within the decoder, so that the later layers, those of the
+    question, can use what they ask for. In the middle one says what lies in each patch, one which sounds of speech were heard so
+    far; before that, one gives the spectrum of each frame of sound."""
 
     def __init__(self, size, ident, vocab_size):
         super().__init__()
@@ -67,7 +71,8 @@ class Trainee(nn.Module):
         self.model = Gemma4UnifiedForConditionalGeneration._from_config(self.config, attn_implementation="sdpa")
         hidden = self.config.text_config.hidden_size
         self.patch_head = nn.Linear(hidden, PATCH_LABELS)
-        self.sound_head = nn.Linear(hidden, SOUND_LABELS)
+        self.sound_head = nn.Linear(hidden, phonemes.LABELS)
+        self.mel_head = nn.Linear(hidden, mel.BANDS)
         self.scale = nn.Parameter(torch.tensor(2.5))  # how sharply pairs are told apart
         self.image, self.audio = ident("<|image|>"), ident("<|audio|>")
         self.start_gently()
@@ -103,7 +108,8 @@ class Trainee(nn.Module):
         return flat.view(x.shape)
 
     def forward(self, batch, to_the_end=True):
-        """States in the middle and at the end [R, L, hidden] (the latter None unless run to the end) of a batch of `batches.py`."""
+        """States at EARLY, in the middle and at the end [R, L, hidden] (the last None unless run to the end) of a batch of
+        `batches.py`."""
         text = self.model.model.language_model
         ids, positions, shape = batch["ids"], batch["positions"], batch["shape"]
         x = self.embedded(ids, batch.get("pictures"), batch.get("where"), batch.get("sound"))
@@ -113,15 +119,17 @@ class Trainee(nn.Module):
         for kind in set(kinds):
             cos, sin = text.rotary_emb(x, positions, kind)
             angles[kind] = cos[..., None, :dim // 2].contiguous(), sin[..., None, :dim // 2].contiguous()
-        middle = None
+        early = middle = None
         for i, layer in enumerate(text.layers):
+            if i == EARLY:
+                early = x
             if i == self.middle:
                 middle = x
                 if not to_the_end:
-                    return middle, None
+                    return early, middle, None
             kind = kinds[i]
             x = self.layer(x, *angles[kind], masks[kind], masks["slots"], masks["own"], shape, dim, fast.weights(layer))
-        return middle, fast.rms(x, text.norm.weight)
+        return early, middle, fast.rms(x, text.norm.weight)
 
     def logits(self, hidden):
         cap = self.config.text_config.final_logit_softcapping

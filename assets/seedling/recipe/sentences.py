@@ -13,10 +13,10 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 TALK = 250  # of the longer talk; what has at most three words is spoken in full
 
 COMMANDS = {
-    "{}": ("stop", "go on", "pause", "start", "cancel", "yes", "no", "repeat that", "louder", "quieter", "next", "back",
-           "undo that", "save this", "delete that", "open the door", "close the window", "turn on the light",
-           "turn off the light", "listen", "what time is it", "what day is it", "who is there", "wake up", "go to sleep",
-           "read this aloud", "look at this", "show me the photo", "close", "open the notes"),
+    "{}": ("stop", "go on", "pause", "start", "cancel", "yes", "no", "repeat that", "louder", "quieter", "next", "back", "undo that",
+           "save this", "delete that", "open the door", "close the window", "turn on the light", "turn off the light", "listen",
+           "what time is it", "what day is it", "who is there", "wake up", "go to sleep", "read this aloud", "look at this",
+           "show me the photo", "close", "open the notes"),
     "{} a photo": ("take", "show me", "delete"),
     "{} a video": ("record", "stop", "play"),
     "take {} photos": ("two", "three", "four", "five"),
@@ -24,8 +24,8 @@ COMMANDS = {
                              "half an hour", "one hour", "thirty seconds"),
     "set an alarm for {}": ("six", "seven", "eight", "nine thirty", "noon"),
     "stop the {}": ("timer", "alarm", "music", "video"),
-    "note: {}": ("buy milk", "call my mother", "water the plants", "pay the bill", "wash the car", "bring the keys",
-                 "feed the cat", "post the letter", "bread and butter", "two red apples"),
+    "note: {}": ("buy milk", "call my mother", "water the plants", "pay the bill", "wash the car", "bring the keys", "feed the cat",
+                 "post the letter", "bread and butter", "two red apples"),
     "remind me to {}": ("buy bread", "call the doctor", "close the window", "take the bus", "send the mail"),
     "turn {} the light": ("up", "down"),
     "go {}": ("left", "right", "up", "down", "home"),

@@ -25,7 +25,7 @@ from tokenizer import VOCAB_SIZE, train as train_tokenizer
 
 # How much the labels in the middle count beside a word.
 MIDDLE_WEIGHT = .5
-CROP_ROWS = 4  # a row of crops runs through half the layers and has no slots, so a batch takes this many times more
+OUTSIDE = .5  # the rate of embeddings and projections beside that of the matrices in layers
 
 
 def tensors(arrays):
@@ -35,7 +35,7 @@ def tensors(arrays):
 def losses_of(trainee, batch):
     """Losses by name, and what was right: (skill or label, right, asked)."""
     P, N, S = batch["shape"]
-    middle, hidden = trainee(batch, N > 0 or "content" in batch)
+    early, middle, hidden = trainee(batch, N > 0 or "content" in batch)
     losses, right = {}, []
     flat = batch["ids"].flatten()
     if N:
@@ -63,24 +63,28 @@ def losses_of(trainee, batch):
         losses["patches"] = MIDDLE_WEIGHT * (F.cross_entropy(logits, named, reduction="none") * weight).sum() / weight.sum()
         full = named > 0
         right.append(("patches", int((logits.argmax(-1) == named)[full].sum()), int(full.sum())))
+    if "sound" in batch:
+        seen = trainee.named(trainee.mel_head, early.reshape(-1, early.shape[-1])[flat == trainee.audio])
+        losses["spectrum"] = F.mse_loss(seen, batch["spectrum"])
     if "sound" in batch and any(batch["spoken"]):
         heard = trainee.named(trainee.sound_head, states[flat == trainee.audio]).log_softmax(-1)
         clips = heard.split(batch["lengths"].tolist())
         kept = [i for i, s in enumerate(batch["spoken"]) if s]
         padded = torch.nn.utils.rnn.pad_sequence([clips[i] for i in kept])
-        losses["letters"] = MIDDLE_WEIGHT * F.ctc_loss(
+        losses["sounds"] = MIDDLE_WEIGHT * F.ctc_loss(
             padded, torch.tensor([c for i in kept for c in batch["spoken"][i]]), batch["lengths"][kept],
             torch.tensor([len(batch["spoken"][i]) for i in kept]), zero_infinity=True)
     return losses, right
 
 
 @torch.no_grad()
-def begin_with(trainee, known, old, new):
+def begin_with(trainee, known, old, new, anew):
     """Takes over the weights of another run. Its vocabulary may be another: entries that are spelled alike keep their meaning,
-    others begin anew; so does every tensor of another shape."""
+    others begin anew; so does every tensor of another shape, and those whose names begin as in `anew`."""
     table = "model.model.language_model.embed_tokens.weight"
     own = trainee.state_dict()
-    fitting = {k: v for k, v in known.items() if v.shape == own[k].shape and not k.endswith(("embed_tokens.weight", "lm_head.weight"))}
+    fitting = {k: v for k, v in known.items() if v.shape == own[k].shape and not k.endswith(("embed_tokens.weight", "lm_head.weight"))
+               and not (anew and k.startswith(tuple(anew)))}
     embedded = own[table].clone()
     was = old.get_vocab()
     for entry, at in new.get_vocab().items():
@@ -94,15 +98,14 @@ def optimizers(trainee, rate):
     inside, outside, vectors = [], [], []
     for name, p in trainee.named_parameters():
         (vectors if p.ndim < 2 else inside if ".layers." in name else outside).append(p)
-    made = [torch.optim.Muon(inside, lr=rate, weight_decay=.05, momentum=.95, adjust_lr_fn="match_rms_adamw"),
+    return [torch.optim.Muon(inside, lr=rate, weight_decay=.05, momentum=.95, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW([dict(params=outside, weight_decay=.02), dict(params=vectors, weight_decay=0.)],
-                              lr=rate, betas=(.9, .98), fused=True)]
-    return made
+                              lr=rate * OUTSIDE, betas=(.9, .98), fused=True)]
 
 
 def rate_at(share):
-    """Flat after a warm-up, then down to nothing over the last third, linearly."""
-    return min(1., share / .01) * min(1., (1.02 - share) / .33)
+    """Up in the first hundredth, then down to nothing, linearly: what several skills need waits for small steps."""
+    return min(1., share / .01) * (1.01 - share)
 
 
 def work(rank, args):
@@ -126,10 +129,10 @@ def work(rank, args):
             optimizer.load_state_dict(kept)
         step, spent, seen = saved["step"], saved["spent"], saved["tokens"]
     elif args.begin_with:
-        begin_with(trainee, torch.load(args.begin_with)["model"], train_tokenizer(args.begin_with.parent / "tokenizer"), tok)
+        begin_with(trainee, torch.load(args.begin_with)["model"], train_tokenizer(args.begin_with.parent / "tokenizer"), tok,
+                   args.anew)
     rows = Rows(tok, {name: load(args.data) for name, load in BANKS.items() if name in args.banks})
     rng = np.random.default_rng([args.seed, rank, step])
-    shared = np.random.default_rng([args.seed, step])  # the same in every process: which kind comes next
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
     sums, table, begun, last_saved, making = {}, {}, time.time(), time.time(), 0.
     seen_before = seen
@@ -147,9 +150,9 @@ def work(rank, args):
             rows.refresh()
         mix = mix_at(share, rows.banks)
         for _ in range(args.parts):
-            kind = str(shared.choice(list(mix), p=list(mix.values())))
+            kind = str(rng.choice(list(mix), p=list(mix.values())))
             at = time.time()
-            batch = tensors(rows.batch(rng, kind, args.rows * (CROP_ROWS if kind == "crops" else 1)))
+            batch = tensors(rows.batch(rng, kind))
             if "pictures" in batch:
                 batch["pictures"] = batch["pictures"].float() / 255
             making += time.time() - at
@@ -181,7 +184,7 @@ def work(rank, args):
         if math.isfinite(norm.item()):
             for optimizer in made:
                 for group in optimizer.param_groups:
-                    group["lr"] = args.rate * rate_at(share)
+                    group["lr"] = args.rate * rate_at(share) * (OUTSIDE if isinstance(optimizer, torch.optim.AdamW) else 1)
                 optimizer.step()
         for p in parameters:
             p.grad = None
@@ -218,11 +221,11 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the log; gone on with if there")
     parser.add_argument("--minutes", type=float, default=90, help="time of the whole plan")
     parser.add_argument("--begin-with", type=Path, help="state.pt of another run whose weights a new run begins with")
+    parser.add_argument("--anew", nargs="*", default=[], help="beginnings of names of tensors that --begin-with does not take over")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
     parser.add_argument("--banks", nargs="*", default=list(BANKS), help="which of them to use")
     parser.add_argument("--size", default="6m", help="a size of model.py")
-    parser.add_argument("--rows", type=int, default=8, help="rows of a part of a batch, in each process")
-    parser.add_argument("--parts", type=int, default=2, help="parts of a batch, each of a kind of its own")
+    parser.add_argument("--parts", type=int, default=3, help="parts of a batch in each process, each of a kind of its own")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())

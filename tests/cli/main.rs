@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod chat;
 mod doctor;
+mod embed;
 mod encode;
 mod eval;
 #[path = "../support/gguf.rs"]

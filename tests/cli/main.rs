@@ -17,6 +17,7 @@ mod perplexity;
 mod pull;
 mod pull_faults;
 mod remove;
+mod seedling;
 mod support;
 mod trace;
 #[path = "../support/variant.rs"]

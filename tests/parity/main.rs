@@ -5,5 +5,6 @@ mod embed;
 mod gemma3;
 mod gemma4;
 mod gemma4_unified;
+mod seedling;
 #[path = "../support/variant.rs"]
 mod variant;

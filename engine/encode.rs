@@ -1,6 +1,7 @@
 //! What the senses of a model make of a picture or a sound: tokens, their embeddings, and the time of each stage.
 
 use crate::error::{Error, Result};
+use crate::gpu::Tap;
 use crate::media::{Audio, Image};
 use crate::models::{Media, MediaRun, Model, Piece, Progress, Runtime};
 use std::sync::Arc;
@@ -138,12 +139,11 @@ fn replay(
         let Some(states) = states.as_deref_mut() else { return Ok(()) };
         // Taps hold them; what is replayed once more gives the same.
         for stage in &sense.stages {
-            stage.plan.trace(gpu, (rows * stage.rows_per_token) as u32, |tap, values| {
-                if tap.name.ends_with(".out") {
-                    states.embeddings.extend(values);
-                } else if tap.name == "input_features" {
-                    states.log_mel.get_or_insert((Vec::new(), tap.width)).0.extend(values);
-                }
+            let (rows, is_out) = (rows * stage.rows_per_token, |tap: &Tap| tap.name.ends_with(".out"));
+            let wanted = |tap: &Tap| is_out(tap) || tap.name == "input_features";
+            stage.plan.trace(gpu, rows as u32, wanted, |tap, values| match is_out(tap) {
+                true => states.embeddings.extend(values),
+                false => states.log_mel.get_or_insert((Vec::new(), tap.width)).0.extend(values),
             })?;
         }
         first += rows;

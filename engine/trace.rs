@@ -111,7 +111,7 @@ impl Trace {
             let mut seen = |name: &str, width: usize, values: Vec<f32>| {
                 states.entry(name.into()).or_insert((width, Vec::new())).1.extend(values);
             };
-            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: true, seen: &mut seen };
+            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: |_| true, seen: &mut seen };
             session.prefill_watched(part, &mut Some(watch))?;
         }
         let vocab = model.config().vocab_size;

@@ -3,6 +3,7 @@
 use super::failure::Usage;
 use super::load::{LoadArgs, existing};
 use super::output::Output;
+use super::parts::{Kind, kind_of};
 use super::plot;
 use super::{interrupt, trace::parent};
 use anyhow::Result;
@@ -72,11 +73,9 @@ pub fn run(args: &EncodeArgs, output: &Output) -> Result<()> {
 
 /// The file as a picture, or else as a sound.
 fn open(file: &Path) -> Result<Media> {
-    let sounds = ["wav", "flac", "mp3", "ogg", "oga", "m4a", "aac", "aif", "aiff"];
-    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    match sounds.contains(&ending.as_str()) {
-        true => Ok(Media::Audio(Audio::open(file)?)),
-        false => Ok(Media::Image(Image::open(file)?)),
+    match kind_of(file) {
+        Some(Kind::Audio) => Ok(Media::Audio(Audio::open(file)?)),
+        _ => Ok(Media::Image(Image::open(file)?)),
     }
 }
 

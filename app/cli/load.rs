@@ -4,8 +4,9 @@ use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
 use crate::hub::Wanted;
-use crate::store::models::{Findings, Found, Places, State};
+use crate::store::models::{Findings, Found, Places, State, Store};
 use crate::store::names::{Meant, resolve};
+use crate::store::seedling;
 use anyhow::Result;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::models::{LoadOptions, Model};
@@ -159,8 +160,11 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
     Ok(Arc::new(Model::load(gpu, folder, &options)?))
 }
 
-/// The model that is used when none is named: the small checkpoint of the tests, until there is an embedded one.
+/// The model that is used when none is named: the built-in one; the small checkpoint of the tests, until that is there.
 fn default_model(output: &Output) -> Result<PathBuf> {
+    if seedling::is_here() {
+        return seedling::folder();
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
     if !folder.join("config.json").exists() {
         let problem = "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL; \
@@ -192,6 +196,7 @@ pub fn find(name: &Path) -> Result<PathBuf> {
         _ => error,
     });
     match found? {
+        Found { store: Store::BuiltIn, .. } => seedling::folder(),
         Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
         model @ Found { state: State::Broken(problem), .. } => {
             Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())

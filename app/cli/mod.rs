@@ -5,6 +5,7 @@ mod ask;
 mod bench;
 mod chat;
 mod doctor;
+mod embed;
 mod encode;
 mod eval;
 pub mod failure;
@@ -30,6 +31,7 @@ pub enum Command {
     Bench(bench::BenchArgs),
     Perplexity(perplexity::PerplexityArgs),
     Eval(eval::EvalArgs),
+    Embed(embed::EmbedArgs),
     Encode(encode::EncodeArgs),
     Trace(trace::TraceArgs),
 }
@@ -46,6 +48,7 @@ impl Command {
             Command::Bench(args) => bench::run(&args, &output),
             Command::Perplexity(args) => perplexity::run(&args, &output),
             Command::Eval(args) => eval::run(&args, &output),
+            Command::Embed(args) => embed::run(&args, &output),
             Command::Encode(args) => encode::run(&args, &output),
             Command::Trace(args) => trace::run(&args, &output),
         }

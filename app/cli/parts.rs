@@ -34,6 +34,16 @@ impl Kind {
     }
 }
 
+/// What the ending of a file says of it, if it is a picture's or a sound's.
+pub fn kind_of(path: &Path) -> Option<Kind> {
+    let ending = path.extension()?.to_string_lossy().to_lowercase();
+    match ending.as_str() {
+        "png" | "jpg" | "jpeg" | "webp" | "gif" => Some(Kind::Image),
+        "wav" | "flac" | "mp3" | "ogg" | "oga" | "m4a" | "aac" | "aif" | "aiff" => Some(Kind::Audio),
+        _ => None,
+    }
+}
+
 /// A part as it was asked for.
 #[derive(Clone, Debug)]
 pub enum PartArg {

@@ -1,8 +1,10 @@
-//! What is on disk for a person: conversations and the history of lines, and the models that other programs have put there.
+//! What is on disk for a person: conversations and the history of lines, the models that other programs have put there,
+//! and the one that is part of this program.
 
 pub mod conversations;
 pub mod models;
 pub mod names;
+pub mod seedling;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! Models that other programs have put on this disk: the Hugging Face cache, Ollama's store, LM Studio's folders. They are
 //! found where they lie and used in place. What is downloaded or removed (`hub`) is in the Hugging Face cache.
 
+use super::seedling;
 use crate::hub::cache::UNFINISHED;
 use percept::weights::{Checkpoint, Fields};
 use serde_json::Value;
@@ -24,6 +25,8 @@ const DEPTH: usize = 4;
 /// Whose store it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
+    /// Part of this program; see [`seedling`].
+    BuiltIn,
     /// `models--ORG--NAME/snapshots/REVISION`.
     HuggingFace,
     /// Manifests and blobs.
@@ -34,11 +37,12 @@ pub enum Store {
 
 impl Store {
     /// All of them.
-    pub const ALL: [Store; 3] = [Store::HuggingFace, Store::Ollama, Store::LmStudio];
+    pub const ALL: [Store; 4] = [Store::BuiltIn, Store::HuggingFace, Store::Ollama, Store::LmStudio];
 
     /// For people.
     pub fn title(self) -> &'static str {
         match self {
+            Store::BuiltIn => "built in",
             Store::HuggingFace => "Hugging Face",
             Store::Ollama => "Ollama",
             Store::LmStudio => "LM Studio",
@@ -48,6 +52,7 @@ impl Store {
     /// In front of a name: `hf:google/gemma-3-270m`.
     pub fn prefix(self) -> &'static str {
         match self {
+            Store::BuiltIn => "percept",
             Store::HuggingFace => "hf",
             Store::Ollama => "ollama",
             Store::LmStudio => "lmstudio",
@@ -144,7 +149,7 @@ impl Places {
 
     /// Looks through all of them.
     pub fn find(&self) -> Findings {
-        let mut findings = Findings { models: Vec::new(), unreadable: Vec::new() };
+        let mut findings = Findings { models: built_in().into_iter().collect(), unreadable: Vec::new() };
         for (store, place) in &self.0 {
             let models = match fs::read_dir(place) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
@@ -153,6 +158,8 @@ impl Places {
                     continue;
                 }
                 Ok(_) => match store {
+                    // It is in no folder until it is used.
+                    Store::BuiltIn => Vec::new(),
                     Store::HuggingFace => hub(place),
                     Store::Ollama => ollama(place),
                     Store::LmStudio => {
@@ -167,6 +174,19 @@ impl Places {
         findings.models.sort_by(|a, b| (a.store, &a.name).cmp(&(b.store, &b.name)));
         findings
     }
+}
+
+/// The model that is part of this program.
+fn built_in() -> Option<Found> {
+    let path = seedling::place().filter(|_| seedling::is_here())?;
+    Some(Found {
+        name: seedling::NAME.into(),
+        store: Store::BuiltIn,
+        path,
+        bytes: seedling::bytes(),
+        architecture: Some(seedling::ARCHITECTURE.into()),
+        state: State::Usable,
+    })
 }
 
 /// Names of what is in a folder, sorted; of one that cannot be read nothing.

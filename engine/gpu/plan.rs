@@ -365,14 +365,23 @@ impl Plan {
         encode(gpu, &mut pass, &self.steps, rows)
     }
 
-    /// As [`Plan::run`], stopping at each tap to hand its `rows * width` values to `seen`.
+    /// As [`Plan::run`], stopping at each tap that is `wanted` to hand its `rows * width` values to `seen`.
     ///
     /// # Errors
     /// As [`Gpu::check`].
-    pub fn trace(&self, gpu: &Gpu, rows: u32, mut seen: impl FnMut(&Tap, Vec<f32>)) -> Result<()> {
+    pub fn trace(
+        &self,
+        gpu: &Gpu,
+        rows: u32,
+        wanted: impl Fn(&Tap) -> bool,
+        mut seen: impl FnMut(&Tap, Vec<f32>),
+    ) -> Result<()> {
         let mut start = 0;
         for (place, step) in self.steps.iter().enumerate() {
             let Step::Tap(tap) = step else { continue };
+            if !wanted(tap) {
+                continue;
+            }
             self.run_part(gpu, start..place, rows)?;
             start = place;
             let all = gpu.read(&tap.array)?;

@@ -24,6 +24,17 @@ pub enum Media {
     Video(Video),
 }
 
+impl Media {
+    /// What chat templates call it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Media::Image(_) => "image",
+            Media::Audio(_) => "audio",
+            Media::Video(_) => "video",
+        }
+    }
+}
+
 /// What the rows of a run are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunKind {

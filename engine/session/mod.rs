@@ -1,5 +1,6 @@
 //! One conversation: parts are read into the cache as they arrive, answers are generated from it, nothing is read twice.
 
+mod embed;
 mod generate;
 mod log;
 pub(crate) mod prefill;
@@ -233,12 +234,7 @@ impl Session {
                 None
             }
             Part::Media(media) => {
-                let kind = match media {
-                    Media::Image(_) => "image",
-                    Media::Audio(_) => "audio",
-                    Media::Video(_) => "video",
-                };
-                self.transcript.push(kind, "");
+                self.transcript.push(media.kind(), "");
                 Some(media)
             }
         };

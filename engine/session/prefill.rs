@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::gpu::Plan;
+use crate::gpu::{Plan, Tap};
 use crate::models::{MediaRun, Piece, RunKind, Step};
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use std::sync::Arc;
 pub(crate) struct Watch<'a> {
     /// Logits are computed for the rows from this position on.
     pub(crate) logits_from: usize,
-    /// The other states are told, too.
-    pub(crate) taps: bool,
+    /// Whether another state is told, too, by its name.
+    pub(crate) taps: fn(&str) -> bool,
     /// Takes a name, the width of a row, and the values of the rows of a chunk.
     pub(crate) seen: &'a mut dyn FnMut(&str, usize, Vec<f32>),
 }
@@ -157,10 +157,11 @@ impl Session {
 
     fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {
         match watch {
-            Some(watch) if watch.taps => {
-                plan.trace(self.model.gpu(), rows as u32, |tap, values| (watch.seen)(&tap.name, tap.width, values))
+            Some(Watch { taps, seen, .. }) => {
+                let wanted = |tap: &Tap| taps(&tap.name);
+                plan.trace(self.model.gpu(), rows as u32, wanted, |tap, values| seen(&tap.name, tap.width, values))
             }
-            _ => plan.run(self.model.gpu(), rows as u32),
+            None => plan.run(self.model.gpu(), rows as u32),
         }
     }
 

@@ -13,7 +13,7 @@ fn said(home: &Home, name: &str) -> String {
             kind => args.extend([format!("--{kind}"), fixture(part["path"].as_str().unwrap())]),
         }
     }
-    args.extend(["--greedy", "--max-tokens", "8", "--quiet", "--adapter", "0"].map(String::from));
+    args.extend(["--model", MODEL, "--greedy", "--max-tokens", "8", "--quiet", "--adapter", "0"].map(String::from));
     home.run(&args).stdout
 }
 

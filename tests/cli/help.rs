@@ -19,6 +19,7 @@ fn every_command_explains_itself() {
         "bench",
         "perplexity",
         "eval",
+        "embed",
         "encode",
         "trace",
     ] {

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod chat;
 mod doctor;
+mod embed;
 mod encode;
 mod eval;
 #[path = "../support/gguf.rs"]
@@ -16,6 +17,7 @@ mod perplexity;
 mod pull;
 mod pull_faults;
 mod remove;
+mod seedling;
 mod support;
 mod trace;
 #[path = "../support/variant.rs"]

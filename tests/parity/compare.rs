@@ -24,6 +24,11 @@ pub fn gpus() -> Vec<Arc<Gpu>> {
 
 /// Every case of the fixture on every adapter.
 pub fn check_fixture(folder: &Path) {
+    check_cases(folder, folder);
+}
+
+/// Every case of `folder` with its media there, on every adapter.
+pub fn check_cases(model: &Path, folder: &Path) {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(folder.join("cases"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -33,7 +38,7 @@ pub fn check_fixture(folder: &Path) {
     assert!(!cases.is_empty(), "{} has no cases", folder.display());
     let mut failures = Vec::new();
     for gpu in gpus() {
-        let model = Arc::new(Model::load(&gpu, folder, &LoadOptions::default()).unwrap());
+        let model = Arc::new(Model::load(&gpu, model, &LoadOptions::default()).unwrap());
         for path in &cases {
             let name = format!("{} on {}", path.file_stem().unwrap().to_string_lossy(), gpu.adapter().title());
             let name = if gpu.capabilities().software { name } else { format!("{name}, taken for a GPU") };

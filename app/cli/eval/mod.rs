@@ -1,6 +1,6 @@
 //! `percept eval`: questions with known answers, put to a model through the engine.
 
-mod score;
+pub mod score;
 mod set;
 
 use super::failure::Usage;
@@ -112,13 +112,13 @@ pub fn run(args: &EvalArgs, output: &Output) -> Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     let rows = score::rows(&tallies);
     if args.json {
-        let skills: Vec<Value> = rows.iter().map(score::Row::to_json).collect();
+        let skills: Vec<Value> = rows.iter().map(|row| row.to_json("skill")).collect();
         output.json(&json!({
             "event": "result", "skills": skills, "seconds": seconds, "adapter": model.gpu().adapter().title(),
             "model": model.folder(), "set": args.set,
         }))?;
     } else {
-        output.write(&table(&rows))?;
+        output.write(&table(&rows, "skill"))?;
         output.figures(&format!("{} cases in {seconds:.1} s on {}", cases.len(), model.gpu().adapter().title()));
     }
     if let Some(folder) = &args.worst {
@@ -204,17 +204,19 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The file with the cases of a set.
-fn cases_file(set: &Path) -> Result<PathBuf> {
-    let set = existing(set, "a folder with cases.jsonl, or such a file")?;
+/// The file of a set, called `name` if the set is a folder; `help` shows what is in it.
+///
+/// # Errors
+/// If nothing is there.
+pub fn set_file(set: &Path, name: &str, help: &str) -> Result<PathBuf> {
+    let set = existing(set, &format!("a folder with {name}, or such a file"))?;
     if !set.is_dir() {
         return Ok(set);
     }
-    let file = set.join("cases.jsonl");
+    let file = set.join(name);
     if file.is_file() {
         return Ok(file);
     }
-    let problem =
-        format!("{} holds no cases.jsonl; `percept eval --help` shows what a line of it looks like", set.display());
+    let problem = format!("{} holds no {name}; `{help}` shows what a line of it looks like", set.display());
     Err(Usage(problem).into())
 }

@@ -47,11 +47,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// As in the last object of `--json`.
-    pub fn to_json(&self) -> Value {
+    /// As in the last object of `--json`, its name called `what`.
+    pub fn to_json(&self, what: &str) -> Value {
         let (low, high) = self.tally.interval();
         json!({
-            "skill": self.name, "right": self.tally.right, "asked": self.tally.asked, "share": self.tally.share(),
+            what: self.name, "right": self.tally.right, "asked": self.tally.asked, "share": self.tally.share(),
             "low": low, "high": high,
         })
     }
@@ -85,10 +85,10 @@ pub fn rows(tallies: &BTreeMap<&str, Tally>) -> Vec<Row> {
     rows
 }
 
-/// The rows as a person reads them.
-pub fn table(rows: &[Row]) -> String {
+/// The rows as a person reads them, `what` above their names.
+pub fn table(rows: &[Row], what: &str) -> String {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(5);
-    let mut text = format!("{:width$}  right of cases    share   95 % interval\n", "skill");
+    let mut text = format!("{:width$}  right of cases    share   95 % interval\n", what);
     for Row { name, tally } in rows {
         let (low, high) = tally.interval();
         text += &format!(

@@ -1,6 +1,6 @@
 //! A set of questions with known answers: one JSON object a line.
 
-use super::cases_file;
+use super::set_file;
 use crate::cli::failure::Usage;
 use crate::cli::parts::Kind;
 use anyhow::Result;
@@ -45,7 +45,7 @@ struct File {
 /// # Errors
 /// The first line that is no case, with what is wrong; no case left.
 pub fn read(set: &Path, skills: &[String], limit: Option<usize>) -> Result<Vec<EvalCase>> {
-    let path = cases_file(set)?;
+    let path = set_file(set, "cases.jsonl", "percept eval --help")?;
     let text = std::fs::read_to_string(&path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let (mut cases, mut counts, mut known) = (Vec::new(), HashMap::new(), Vec::new());

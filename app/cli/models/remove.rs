@@ -93,6 +93,7 @@ fn model(places: &Places, hub: &Path, name: &str) -> Result<(String, Place, What
     let found = named(places, &findings, name)?;
     let problem = match found.store {
         Store::HuggingFace => return in_cache(hub, found),
+        Store::BuiltIn => format!("{} is part of this program and cannot be removed", found.name),
         Store::Ollama => format!("{} belongs to Ollama; remove it there: ollama rm {}", found.name, found.name),
         Store::LmStudio => format!(
             "{} belongs to LM Studio; remove it there, in its list of models (My Models), or delete {}",

@@ -186,8 +186,8 @@ def timer(rng, test):
 
 
 def some_words(rng):
-    """Two to six words that mean nothing together: to copy them, each must be looked at."""
-    return " ".join(pick(rng, WORDS) for _ in range(between(rng, 2, 6)))
+    """Two to five words that mean nothing together: to copy them, each must be looked at."""
+    return " ".join(pick(rng, WORDS) for _ in range(between(rng, 2, 5)))
 
 
 def filled(rng, pattern):
@@ -218,7 +218,7 @@ def note(rng, test):
 
 
 def long_number(rng):
-    return between(rng, *pick(rng, ((1000, 9999), (1000, 9999), (10_000, 99_999), (100_000, 9_999_999))))
+    return between(rng, *pick(rng, ((1000, 9999), (1000, 9999), (10_000, 99_999), (100_000, 999_999))))
 
 
 def decimal(rng):
@@ -230,7 +230,8 @@ def expression(rng):
     kind = between(rng, 0, 9)
     small = between(rng, 2, 999)
     if kind < 3:  # a long number in a sum, difference or product
-        a, b = pick(rng, ((long_number(rng), small), (small, long_number(rng)), (long_number(rng), long_number(rng))))
+        a, b = pick(rng, ((long_number(rng), small), (small, long_number(rng)),
+                          (between(rng, 1000, 9999), between(rng, 1000, 9999))))
         sign, words = pick(rng, (("+", "plus"), ("-", "minus"), ("*", "times")))
     elif kind == 3:
         a, b = between(rng, 13, 999), between(rng, 13, 999)
@@ -286,8 +287,6 @@ PROGRAMS = (
     (("{w} in upper case", "{w} in capital letters", "the word {w} in capitals"), 'print("{w}".upper())',
      'console.log("{w}".toUpperCase())'),
     (("{w}", "the word {w}", "{w} {v}", "the text {w} {v}"), 'print("{w}")', 'console.log("{w}")'),
-    (("the sum of the list [{c}]", "the sum of [{c}]"), "print(sum([{c}]))", "console.log([{c}].reduce((a, b) => a + b))"),
-    (("{l} in order", "the sorted list of {l}"), "print(sorted([{c}]))", "console.log([{c}].sort((a, b) => a - b))"),
     (("the numbers from 1 to {k}", "all numbers from 1 to {k}"), "for i in range({k}): print(i + 1)",
      "for (let i = 1; i <= {k}; i++) console.log(i)"),
 )
@@ -320,9 +319,9 @@ READ_PROGRAM = parted((
 
 
 def few(rng):
-    """Different numbers, two or more."""
+    """Two or three different numbers."""
     most = pick(rng, (9, 20, 99))
-    numbers = list(dict.fromkeys(between(rng, 0, most) for _ in range(between(rng, 3, 5))))
+    numbers = list(dict.fromkeys(between(rng, 0, most) for _ in range(3)))
     return numbers if len(numbers) > 1 else [numbers[0], numbers[0] + 1]
 
 
@@ -344,9 +343,12 @@ def write(rng, test):
     at = int(rng.random() * 2)
     asked = choose(rng, ASK_PROGRAM, test)
     if rng.random() < .06:
-        return Question("act/write", asked.format(p=pick(rng, OTHER_LANGUAGES), x=said), OTHER_LANGUAGE)
+        return Question("act/write code", asked.format(p=pick(rng, OTHER_LANGUAGES), x=said), OTHER_LANGUAGE)
     language = LANGUAGES[at] if rng.random() > .05 else LANGUAGES[at].lower()
-    return Question("act/write", asked.format(p=language, x=said), codes[at])
+    return Question("act/write code", asked.format(p=language, x=said), codes[at])
+
+
+SHORT_WORDS = tuple(word for word in WORDS if len(word) <= 6)
 
 
 def spelled(word):
@@ -377,7 +379,7 @@ def readable(rng):
         value, steps = larger_steps(numbers, best)
         inner = ", ".join(map(str, numbers))
         return f"print({best}({inner}))", f"console.log(Math.{best}({inner}))", value, steps
-    w = pick(rng, WORDS)
+    w = pick(rng, SHORT_WORDS)
     if kind == 4:
         return f'print(len("{w}"))', f'console.log("{w}".length)', len(w), spelled(w)
     if kind == 5:
@@ -389,11 +391,14 @@ def readable(rng):
 def read(rng, test):
     python, javascript, printed, thought = fresh(rng, readable, test)
     code = python if rng.random() < .5 else javascript
-    return Question("act/read", choose(rng, READ_PROGRAM, test).format(x=code), f"It prints {printed}.", (str(printed),),
+    return Question("act/read code", choose(rng, READ_PROGRAM, test).format(x=code), f"It prints {printed}.", (str(printed),),
                     thought)
 
 
 MAKERS = (time, date, photo, timer, timer, note, note, note, calculate, calculate, calculate, write, write, write, read, read)
+
+
+SKILLS = ("act/time", "act/date", "act/photo", "act/timer", "act/note", "act/calculate", "act/write code", "act/read code")
 
 
 def questions(rng, test=False):
@@ -430,6 +435,11 @@ def follow_up(rng, test=False):
     text = (f"{asked.text}<turn|>\n<|turn>model\n{asked.answer}<|tool_response>response:{make.__name__}"
             f"{{value:{QUOTE}{value}{QUOTE}}}{RESPONSE_END}")
     return Question("act/response", text, said, (value,))
+
+
+def corpus():
+    """Words that calls need whole."""
+    return WORDS + THINGS
 
 
 def main():

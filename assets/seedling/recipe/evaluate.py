@@ -1,53 +1,174 @@
 """Writes test sets of seeds that are never trained on, for `percept eval`; or asks the reference the same questions.
 
     python evaluate.py --write-sets SETS --seed 900001 --cases 100      then: percept eval SETS --model MODEL
-    python evaluate.py --write-sets SETS --seed 900001 --reference MODEL      (slow, for comparison)
+    python evaluate.py --write-sets SETS --seed 900001 --reference MODEL      (pictures and text alone; slow, for comparison)
 
 A set is a folder with `cases.jsonl`, one case a line, {"id", "skill", "question", "media": [{"type", "path"}], "answers"}, and
 the pictures beside it. Training draws its scenes from seeds below 900000 and never asks the talk that is kept back.
 """
 import argparse
 import json
+import re
+import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+import act
+import letters
+import reason
+import sounds
+import speech
 import text
+import things
 import world
+from batches import spoken_alone
 from pictures import draw
 
-SEE = {"colour": "see/colour", "shape": "see/shape", "size": "see/size", "where": "see/position", "at": "see/position",
-       "count": "see/count", "exists": "see/presence", "absent": "see/absent"}
+SEE = {"see/colour": ("colour",), "see/shape": ("shape",), "see/size": ("size",), "see/position": ("where", "at"),
+       "see/count": ("count",), "see/presence": ("exists",), "see/absent": ("absent",), "see/relation": ("relation", "beside"),
+       "reason/picture": ("more", "left over", "together", "same")}
 LEAST_SEED = 900_000
 
 
-def write_sets(folder, seed, cases):
-    """`cases` of each skill."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    lines = []
-    kinds = {}
-    for kind, skill in SEE.items():
-        kinds.setdefault(skill, []).append(kind)
-    for skill, ways in kinds.items():
-        for i in range(cases):
-            question = None
-            while question is None:
-                things = world.random_scene(rng)
-                question = world.one_question(rng, things, ways[i % len(ways)])
-            name = f"{skill.replace('/', '-')}-{i:04}"
-            Image.fromarray(draw(rng, things)).save(folder / f"{name}.png")
-            lines.append(dict(id=name, skill=skill, question=question.text, media=[dict(type="image", path=f"{name}.png")],
-                              answers=[question.answer, *question.accepted]))
+class Sets:
+    """Cases being written to a folder."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.rng, self.lines, self.counts = folder, np.random.default_rng(seed), [], {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, question, pixels=None, samples=None, typed=None):
+        """A case with a picture, a sound or both; `typed` is what is written if the question itself is spoken."""
+        skill = question.skill
+        number = self.counts[skill] = self.counts.get(skill, 0) + 1
+        name = f"{skill.replace('/', '-').replace(' ', '-')}-{number:04}"
+        media = []
+        if pixels is not None:
+            Image.fromarray(pixels).save(self.folder / f"{name}.png")
+            media.append(dict(type="image", path=f"{name}.png"))
+        if samples is not None:
+            with wave.open(str(self.folder / f"{name}.wav"), "wb") as out:
+                out.setnchannels(1), out.setsampwidth(2), out.setframerate(16_000)
+                out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            media.append(dict(type="audio", path=f"{name}.wav"))
+        # Special tokens of a call are not in the text that an engine gives.
+        answers = list(dict.fromkeys([re.sub(r"<\|?[a-z_\"]+\|?>|<\|\"\|>", "", question.answer), *question.accepted]))
+        self.lines.append(dict(id=name, skill=skill, question=question.text if typed is None else typed, media=media, answers=answers))
+
+    def drawn(self, cases, skills, make):
+        """Cases of each of the skills, from questions as they come; make() gives a question and its media."""
+        want = {skill: cases for skill in skills}
+        for _ in range(400 * cases * len(skills)):
+            if not any(want.values()):
+                break
+            question, media = make()
+            if want.get(question.skill, 0) > 0:
+                want[question.skill] -= 1
+                self.add(question, **media)
+
+    def write(self):
+        (self.folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        return self.lines
+
+
+def scene_question(rng, kinds):
+    while True:
+        scene = world.random_scene(rng)
+        if question := world.one_question(rng, scene, kinds[rng.integers(len(kinds))]):
+            return scene, question
+
+
+def write_sets(folder, seed, cases, data):
+    """`cases` of each skill: scenes, styles, fonts, voices, sums and talk that training never had."""
+    sets = Sets(folder, seed)
+    rng = sets.rng
+    for skill, kinds in SEE.items():
+        for _ in range(cases):
+            scene, question = scene_question(rng, kinds)
+            sets.add(question, pixels=draw(rng, scene))
     _, kept_back = text.split()
     for skill, questions in sorted(kept_back.items()):
-        for i, at in enumerate(rng.permutation(len(questions))[:cases]):
-            question = questions[at]
-            lines.append(dict(id=f"{skill.replace('/', '-').replace(' ', '-')}-{i:04}", skill=skill, question=question.text,
-                              media=[], answers=[question.answer, *question.accepted]))
-    (folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return lines
+        for at in rng.permutation(len(questions))[:cases]:
+            sets.add(questions[at])
+    sets.drawn(cases, act.SKILLS, lambda: (act.questions(rng, test=True), {}))
+    sets.drawn(cases, reason.SKILLS, lambda: (reason.questions(rng, test=True), {}))
+    pictures = things.load(data)
+
+    def named():
+        pixels, placed = things.draw(rng, pictures, test=True)
+        return things.questions(rng, placed, 1)[0], dict(pixels=pixels)
+    sets.drawn(cases, ("name/thing", "name/both", "name/check", "name/where"), named)
+    glyphs = letters.load(data)
+
+    def read():
+        pixels, written, _ = letters.draw(rng, glyphs, test=True)
+        return letters.questions(rng, written, 1)[0], dict(pixels=pixels)
+    sets.drawn(cases, ("read/word", "read/number", "read/letter", "read/length"), read)
+
+    def heard():
+        samples, described = sounds.draw(rng)
+        return sounds.questions(rng, described, 1)[0], dict(samples=samples)
+    sets.drawn(cases, ("hear/sound",), heard)
+    if (data / "speech").exists():
+        spoken_sets(sets, rng, cases, speech.Pool(data / "speech"))
+    return sets.write()
+
+
+def spoken_sets(sets, rng, cases, pool):
+    """The sentences of the training from voices that it never had: a voice is what is new. As recorded in a quiet room."""
+    known = {q.text: q for q in spoken_alone(pool, rng)}
+    by_sound = {speech.spoken(text): q for text, q in known.items()}
+    for name, natural in (("formant voice", False), ("natural voice", True)):
+        clips = [(text, clip) for text, found in sorted(pool.clips["test"].items()) for clip in found
+                 if clip[2].startswith("kokoro") == natural]
+        if not clips:
+            continue
+
+        def samples(clip):
+            offset, length, _ = clip
+            heard = pool.samples[offset:offset + length].astype(np.float32) / 32768
+            return speech.frames(rng, heard, hard=False).reshape(-1)
+        order = rng.permutation(len(clips))
+        for at in order[:cases]:
+            text, clip = clips[at]
+            sets.add(world.Question(f"hear/words, {name}", text, world.sentence(text)), samples=samples(clip),
+                     typed="Write down what you hear.")
+        alone = [(by_sound[text], clip) for text, clip in clips if text in by_sound]
+        for at in rng.permutation(len(alone))[:cases]:
+            question, clip = alone[at]
+            sets.add(replace(question, skill=f"hear/intent, {name}"), samples=samples(clip), typed="")
+        about = {}
+        for text, clip in clips:
+            about.setdefault(text, []).append(clip)
+        made = 0
+        for _ in range(4000):
+            if made == cases:
+                break
+            scene, question = scene_question(rng, [k for kinds in SEE.values() for k in kinds])
+            if found := about.get(speech.spoken(question.text)):
+                sets.add(replace(question, skill=f"join/asked aloud, {name}"), pixels=draw(rng, scene),
+                         samples=samples(found[rng.integers(len(found))]), typed="")
+                made += 1
+
+
+def word_errors(lines):
+    """Words wrong and words said, of the transcriptions in the lines of `percept eval --json`, by skill."""
+    table = {}
+    for line in lines:
+        case = json.loads(line)
+        if case.get("event") == "case" and case["skill"].startswith("hear/words"):
+            wanted, said = plain(case["answers"][0]).split(), plain(case["said"]).split()
+            row = list(range(len(said) + 1))
+            for i, word in enumerate(wanted, 1):
+                before, row[0] = row[0], i
+                for j, other in enumerate(said, 1):
+                    before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+            wrong, asked = table.get(case["skill"], (0, 0))
+            table[case["skill"]] = wrong + row[-1], asked + len(wanted)
+    return table
 
 
 def plain(words):
@@ -76,18 +197,26 @@ def ask_reference(model_folder, folder, lines):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write-sets", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--write-sets", type=Path, help="the folder to write")
     parser.add_argument("--seed", type=int, default=LEAST_SEED, help=f"from {LEAST_SEED} on")
     parser.add_argument("--cases", type=int, default=100, help="cases of each skill")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
     parser.add_argument("--reference", type=Path, help="ask this exported model through transformers")
+    parser.add_argument("--word-errors", type=Path, help="what `percept eval --json` wrote: print its share of wrong words")
     args = parser.parse_args()
+    if args.word_errors:
+        for skill, (wrong, asked) in sorted(word_errors(args.word_errors.open()).items()):
+            print(f"{skill:32} {wrong} of {asked} words wrong, {wrong / asked:.1%}")
+        return
+    if not args.write_sets:
+        parser.error("name the folder to write with --write-sets")
     if args.seed < LEAST_SEED:
         parser.error(f"--seed {args.seed} may have been trained on; take one from {LEAST_SEED} on")
-    lines = write_sets(args.write_sets, args.seed, args.cases)
+    lines = write_sets(args.write_sets, args.seed, args.cases, args.data)
     print(f"{args.write_sets}: {len(lines)} cases")
     if args.reference:
         for skill, (right, asked) in sorted(ask_reference(args.reference, args.write_sets, lines).items()):
-            print(f"{skill:20} {right:4} of {asked:4}  {right / asked:.1%}")
+            print(f"{skill:32} {right:4} of {asked:4}  {right / asked:.1%}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from transformers.models.gemma4_unified.image_processing_gemma4_unified import G
 from transformers.models.gemma4_unified.video_processing_gemma4_unified import Gemma4UnifiedVideoProcessor
 
 import world
-from model import Trainee
+from model import SIZES_OF, Trainee
 from pictures import PATCH, draw
 from tokenizer import CHAT_TEMPLATE, VOCAB_SIZE, train as train_tokenizer
 
@@ -38,7 +38,7 @@ def processor(tok):
 def export(state, folder):
     """The checkpoint folder of a saved state, weights in bf16."""
     saved = torch.load(state)
-    tok = train_tokenizer()
+    tok = train_tokenizer(state.parent / "tokenizer")
     trainee = Trainee(saved["size"], tok.convert_tokens_to_ids, VOCAB_SIZE)
     trainee.load_state_dict(saved["model"])
     model = trainee.model.to(torch.bfloat16)
@@ -52,7 +52,8 @@ def export(state, folder):
     config = json.loads(path.read_text())
     text = config["text_config"]
     text.pop("per_layer_config", None)
-    text.update(global_head_dim=trainee.config.text_config.head_dim, num_global_key_value_heads=1)
+    text.update(global_head_dim=trainee.config.text_config.head_dim,
+                num_global_key_value_heads=SIZES_OF[saved["size"]]["gkv"])
     path.write_text(json.dumps(config, indent=2) + "\n")
     return saved
 
@@ -140,7 +141,7 @@ def main():
     args = parser.parse_args()
     saved = export(args.state, args.out)
     size = (args.out / "model.safetensors").stat().st_size
-    print(f"{args.out}: {size / 1e6:.1f} MB after {saved['spent'] / 60:.1f} minutes, {saved['rows']} rows")
+    print(f"{args.out}: {size / 1e6:.1f} MB after {saved['spent'] / 60:.1f} minutes, {saved['tokens'] / 1e6:.1f} million tokens")
     if args.record:
         rng = np.random.default_rng(77)
         things = world.random_scene(rng)

@@ -348,6 +348,10 @@ MAKERS = (sums, sums, differences, differences, products, products, stories, sto
           odd_ones)
 
 
+SKILLS = ("reason/add", "reason/subtract", "reason/multiply", "reason/story", "reason/compare", "reason/series", "reason/size",
+          "reason/opposite", "reason/odd")
+
+
 def questions(rng, test=False):
     """One question; the operands or words of a tenth are asked in tests alone."""
     return pick(rng, MAKERS)(rng, test)

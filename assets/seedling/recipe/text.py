@@ -232,7 +232,12 @@ def a_or_an(words):
 
 
 def all_talk():
-    """Every question with its pattern."""
+    """Every question."""
+    return [question for _, question in by_pattern()]
+
+
+def by_pattern():
+    """Every question with the pattern that it comes of."""
     out = []
 
     def add(skill, pattern, text, answer, accepted=()):
@@ -277,7 +282,7 @@ def all_talk():
 def split():
     """Questions to train on by skill, and those kept back; what comes of patterns that are wholly kept back is "unseen"."""
     train, test, seen = {}, {}, set()
-    for pattern, question in all_talk():
+    for pattern, question in by_pattern():
         if question.text in seen:
             continue
         seen.add(question.text)

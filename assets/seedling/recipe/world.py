@@ -5,6 +5,8 @@ from the scene alone, so that no sentence can disagree with its picture.
 """
 from dataclasses import dataclass
 
+import numpy as np
+
 COLOURS = {"red": (214, 40, 40), "green": (44, 160, 60), "blue": (40, 80, 200), "yellow": (240, 210, 40),
            "orange": (245, 140, 30), "purple": (130, 60, 170), "black": (20, 20, 20), "white": (250, 250, 250)}
 SHAPES = ("circle", "square", "triangle", "star", "cross")
@@ -78,8 +80,7 @@ def plural(noun):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, the skill that it needs, the best answer, other answers that are as right, and what the model thinks
-    before it answers."""
+    """What is asked, the skill that it needs, the best answer, other answers that are as right, and what is thought before it."""
     skill: str
     text: str
     answer: str
@@ -96,23 +97,35 @@ ASK = {
     "at": ("What is {}?", "What do you see {}?", "Which object is {}?"),
     "count": ("How many {} are there?", "How many {} do you see?", "Count the {}."),
     "exists": ("Is there {}?", "Do you see {}?"),
+    "relation": ("Is the {} {} the {}?",),
+    "beside": ("What is {} the {}?", "Which object is {} the {}?"),
+    "more": ("Are there more {} than {}?", "Is the number of {} larger than that of {}?"),
+    "left over": ("How many would be left if I took the {} away?", "How many objects are left without the {}?"),
+    "together": ("How many {} and {} are there together?",),
+    "same": ("Do the {} and the {} have the same colour?",),
     "caption": ("What do you see?", "What is this?", "Describe the picture."),
 }
 
 
-def ask(rng, kind, words=None):
+def ask(rng, kind, *words):
     ways = ASK[kind]
-    return ways[rng.integers(len(ways))].format(words)
+    return ways[rng.integers(len(ways))].format(*words)
+
+
+# How often each kind is asked, of a scene that has something to ask it about.
+KINDS = {"colour": 3, "shape": 3, "size": 2, "where": 3, "at": 3, "count": 4, "exists": 2, "absent": .6, "relation": 2,
+         "beside": 2, "more": 1, "left over": 1, "together": 1, "same": 1}
+SHARES = np.array(list(KINDS.values())) / sum(KINDS.values())
+RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
 
 
 def questions(rng, things, number):
-    """`number` questions about a scene, of kinds as even as the scene allows."""
-    kinds = ("colour", "shape", "size", "where", "at", "count", "count", "exists", "absent")
-    made = []
-    order = rng.permutation(len(kinds)).tolist()
-    for i in range(8 * number):
-        question = one_question(rng, things, kinds[order[i % len(order)]])
-        if question and all(question.text != q.text for q in made):
+    """`number` different questions about a scene."""
+    names, made, asked = list(KINDS), [], set()
+    for kind in rng.choice(len(names), 4 * number, p=SHARES):
+        question = one_question(rng, things, names[kind])
+        if question and question.text not in asked:
+            asked.add(question.text)
             made.append(question)
             if len(made) == number:
                 break
@@ -122,10 +135,19 @@ def questions(rng, things, number):
 def one_question(rng, things, kind):
     """A question of a kind, or None if the scene has nothing to ask it about."""
     def pick(items):
-        return items[rng.integers(len(items))]
+        return items[int(rng.random() * len(items))]
 
     def single(key):
-        return [t for t in things if sum(key(o) == key(t) for o in things) == 1]
+        keys = [key(t) for t in things]
+        return [t for t, k in zip(things, keys) if keys.count(k) == 1]
+
+    def group():
+        """A kind of things by shape or colour, mostly one that is there: its name in the plural and how many."""
+        if rng.random() < .5:
+            noun = pick(things).shape if things and rng.random() < .75 else pick(SHAPES)
+            return noun, plural(noun), sum(t.shape == noun for t in things)
+        colour = pick(things).colour if things and rng.random() < .75 else pick(list(COLOURS))
+        return f"{colour} object", f"{colour} objects", sum(t.colour == colour for t in things)
     if kind == "colour":
         if found := single(lambda t: t.shape):
             t = pick(found)
@@ -151,17 +173,8 @@ def one_question(rng, things, kind):
         name = article(found[0].called())
         return Question("see/position", asked, sentence(name), (found[0].called(),))
     elif kind == "count":
-        which = rng.random()
-        if which < .5:
-            noun, number = "object", len(things)
-        elif which < .75:
-            noun = pick(things).shape if things and rng.random() < .75 else pick(SHAPES)
-            number = sum(t.shape == noun for t in things)
-        else:
-            colour = pick(things).colour if things and rng.random() < .75 else pick(list(COLOURS))
-            noun, number = f"{colour} object", sum(t.colour == colour for t in things)
-        return Question("see/count", ask(rng, kind, plural(noun)), how_many(number, noun),
-                        (NUMBERS[number], str(number)) + (("none", "zero") if number == 0 else ()))
+        noun, many, number = ("object", "objects", len(things)) if rng.random() < .4 else group()
+        return Question("see/count", ask(rng, kind, many), how_many(number, noun), number_words(number))
     elif kind == "exists":
         if things and rng.random() < .5:
             t = pick(things)
@@ -176,9 +189,82 @@ def one_question(rng, things, kind):
         missing = [s for s in SHAPES if all(t.shape != s for t in things)]
         if missing:
             shape = pick(missing)
+            if things and rng.random() < .5:  # a colour that is there does not help
+                shape = f"{pick(things).colour} {shape}"
+                return Question("see/absent", ask(rng, "where", shape), f"I can't see {article(shape)}.",
+                                (f"I do not see {article(shape)}", f"There is no {shape}"))
             return Question("see/absent", ask(rng, "colour", shape), f"I can't see {article(shape)}.",
                             (f"I do not see {article(shape)}", f"There is no {shape}"))
+    elif kind == "relation":
+        found = single(lambda t: (t.colour, t.shape))
+        if len(found) > 1:
+            first, second = (found[i] for i in rng.permutation(len(found))[:2])
+            relation, holds, clear = one_relation(rng, first, second)
+            if clear:
+                return Question("see/relation", ask(rng, kind, f"{first.colour} {first.shape}", relation,
+                                                    f"{second.colour} {second.shape}"), "Yes." if holds else "No.")
+    elif kind == "beside":
+        # The nearest thing that lies that way in the same row or column.
+        found = single(lambda t: (t.colour, t.shape))
+        if found:
+            t = pick(found)
+            here = {o.place: o for o in things}
+            row, column = divmod(t.place, 3)
+            beside = {}
+            for relation, (dx, dy) in RELATIONS.items():
+                for step in (2, 1):
+                    r, c = row + step * dy, column + step * dx
+                    if 0 <= r < 3 and 0 <= c < 3 and 3 * r + c in here:
+                        beside[relation] = here[3 * r + c]
+            relation = pick(list(beside)) if beside and rng.random() < .8 else pick(list(RELATIONS))
+            if other := beside.get(relation):
+                name = f"{other.colour} {other.shape}"
+                return Question("see/relation", ask(rng, kind, relation, f"{t.colour} {t.shape}"),
+                                sentence(article(other.called())), (other.called(), name, article(name)))
+            return Question("see/relation", ask(rng, kind, relation, f"{t.colour} {t.shape}"), "Nothing is there.", ("nothing",))
+    elif kind in ("more", "together"):
+        a, b = group(), group()
+        overlap = a[0] == b[0] or ("object" in a[0]) != ("object" in b[0])
+        if overlap:  # "red objects and circles" may be the same
+            return None
+        counted = f"{sentence(counts(a))[:-1]}, {counts(b)}."
+        if kind == "more":
+            return Question("reason/picture", ask(rng, kind, a[1], b[1]), "Yes." if a[2] > b[2] else "No.", thought=counted)
+        return Question("reason/picture", ask(rng, kind, a[1], b[1]), f"There are {NUMBERS[a[2] + b[2]]} together."
+                        if a[2] + b[2] != 1 else "There is one together.", number_words(a[2] + b[2]), thought=counted)
+    elif kind == "left over":
+        a = group()
+        left = len(things) - a[2]
+        total = f"{NUMBERS[len(things)]} object" + ("" if len(things) == 1 else "s")
+        return Question("reason/picture", ask(rng, kind, a[1]), f"{sentence(NUMBERS[left])[:-1] if left else 'None'} would be left.",
+                        number_words(left), thought=f"{sentence(total)[:-1]}, {counts(a)}.")
+    elif kind == "same":
+        found = single(lambda t: t.shape)
+        if len(found) > 1:
+            one = pick(found)
+            alike = [t for t in found if t.shape != one.shape and t.colour == one.colour]
+            other = pick(alike) if alike and rng.random() < .7 else pick([t for t in found if t.shape != one.shape])
+            thought = f"The {one.shape} is {one.colour}, the {other.shape} is {other.colour}."
+            return Question("reason/picture", ask(rng, kind, one.shape, other.shape),
+                            "Yes." if one.colour == other.colour else "No.", thought=thought)
     return None
+
+
+def one_relation(rng, first, second):
+    """The name of a relation, whether it holds of two things, and whether that can be said with certainty."""
+    name = list(RELATIONS)[rng.integers(len(RELATIONS))]
+    dx, dy = RELATIONS[name]
+    apart = (first.x - second.x) * dx + (first.y - second.y) * dy
+    return name, apart > 0, abs(apart) > .12
+
+
+def counts(group):
+    noun, many, number = group
+    return f"{NUMBERS[number]} {noun if number == 1 else many}"
+
+
+def number_words(number):
+    return (NUMBERS[number], str(number)) + (("none", "zero") if number == 0 else ())
 
 
 def describe(rng, things):

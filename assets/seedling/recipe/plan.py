@@ -1,0 +1,27 @@
+"""What each stage of the training shows. Later stages keep some of what came before."""
+import letters
+import speech
+import things
+
+# Data that is built beforehand, by name: how to load it from the data folder.
+BANKS = {"things": things.load, "letters": letters.load, "speech": lambda folder: speech.Pool(folder / "speech")}
+# Which of it a kind needs.
+NEEDS = {"things": "things", "letters": "letters", "spoken": "speech", "aloud": "speech"}
+
+# Share of the time, and what batches are drawn from, by weight. Kinds whose data is not there are left out.
+PLAN = (
+    (.25, {"talk": .5, "act": 1.2, "reason": 2, "spoken": 5, "aloud": .5, "scenes": 1.5, "letters": 1.5, "crops": .5, "things": 2,
+           "matches": .3}),
+    (1., {"talk": .5, "act": 1, "reason": 2, "spoken": 4, "aloud": 1.2, "scenes": 2, "captions": .4, "letters": 2, "crops": .3,
+          "things": 2.5, "clips": .5, "sounds": .4, "matches": .3}),
+)
+
+
+def mix_at(share, banks):
+    """Probabilities of the kinds at a share of the time."""
+    for part, mix in PLAN:
+        if share < part:
+            break
+        share -= part
+    mix = {k: w for k, w in mix.items() if k not in NEEDS or NEEDS[k] in banks}
+    return {k: w / sum(mix.values()) for k, w in mix.items()}

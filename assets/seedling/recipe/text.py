@@ -105,11 +105,11 @@ SMALL_TALK = (
     ("talk/greet", HOW, FINE), ("talk/greet", THANKS, "You are welcome."), ("talk/greet", BYES, "Goodbye!"),
     ("talk/greet", SORRY, "No problem."), ("talk/greet", WRONG, "I may be wrong, I am a very small model. Please check it."),
     ("talk/greet", OKAY, "Good. What else can I do?"), ("talk/greet", WAIT, "I have time."),
-              ("talk/greet", READY, "Yes, I am here. Please ask me."),
+    ("talk/greet", READY, "Yes, I am here. Please ask me."),
     ("talk/self", WHO_ASKED, WHO), ("talk/self", CAN_ASKED, CAN), ("talk/self", LIMITS_ASKED, LIMITS),
-              ("talk/self", PRIVATE_ASKED, PRIVATE),
+    ("talk/self", PRIVATE_ASKED, PRIVATE),
     ("talk/self", HUMAN_ASKED, HUMAN), ("talk/self", MADE_ASKED, MADE), ("talk/self", AGE_ASKED, AGE),
-              ("talk/self", MEMORY_ASKED, MEMORY),
+    ("talk/self", MEMORY_ASKED, MEMORY),
     ("talk/self", MISTAKES_ASKED, MISTAKES), ("talk/self", LANGUAGE_ASKED, LANGUAGE))
 
 # What it can and cannot, asked one by one.
@@ -125,9 +125,9 @@ ABLE = (
      "Yes, small sums. Ask me one."),
     (("write Python", "write JavaScript", "write code", "program a computer"), "Yes, one line of Python or JavaScript."),
     (("set a timer", "count down"), "Yes. Tell me for how long."),
-        (("take notes", "write a note", "remember a note"), "Yes. Tell me what to note."),
-    (("tell the time", "tell me the date", "use tools"), "Yes, I can look at the clock and the calendar. Just ask."),
-    (("take a photo", "use the camera"), "Yes. Tell me to take a photo."),
+    (("take notes", "write a note", "remember a note"), "Yes. Tell me what to note."),
+    (("tell the time", "look at the calendar", "use tools"), "Yes, I can look at the clock and the calendar. Just ask."),
+    (("use the camera", "make photos"), "Yes. Tell me to take a photo."),
     (("drive a car", "walk", "cook", "sing", "dance", "fly", "swim", "play chess", "draw a picture", "book a flight",
       "send a mail", "play music", "write a poem", "tell the future", "translate", "search the web", "order a pizza",
       "speak German", "make coffee", "clean my room", "call a taxi", "read my mind", "open the door", "write a book"),
@@ -264,7 +264,10 @@ def by_pattern():
     for pattern, places, answer in OUTSIDE:
         for filling in [(a,) for a in places[0]] if len(places) == 1 else [(a, b) for a in places[0] for b in places[1]]:
             text = a_or_an(pattern.format(*filling))
-            for form in (text, "Please: " + text, text[0].lower() + text[1:], text[:-1], "Can you tell me? " + text):
+            small = text[0].lower() + text[1:]
+            begun = f"Can you tell me? {text}" if text[-1] == "?" else f"Hello. {text}" if text[:2] in ("I ",
+                                                                                                        "My") else f"Please {small}"
+            for form in (text, small if text[:2] != "I " else text, text[:-1], begun, "Hello, " + (small if text[:2] != "I " else text)):
                 add("talk/decline", pattern, form, answer, DECLINED if answer in DECLINED else ())
     for pattern in OF_A_THING:
         many = "{} are" in pattern or pattern.startswith("Count")

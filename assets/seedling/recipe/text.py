@@ -7,7 +7,7 @@ skill), and a tenth of what the other patterns make. Neither is ever trained on.
 """
 import re
 
-from outside import DECLINED, OUTSIDE
+from outside import DECLINED, FEELING, OUTSIDE
 from words import SMALL, WORDS, capital, is_kept_back
 from world import COLOURS, SHAPES, Question, article, plural
 
@@ -264,10 +264,12 @@ def by_pattern():
     for pattern, places, answer in OUTSIDE:
         for filling in [(a,) for a in places[0]] if len(places) == 1 else [(a, b) for a in places[0] for b in places[1]]:
             text = a_or_an(pattern.format(*filling))
-            small = text[0].lower() + text[1:]
-            begun = f"Can you tell me? {text}" if text[-1] == "?" else f"Hello. {text}" if text[:2] in ("I ",
-                                                                                                        "My") else f"Please {small}"
-            for form in (text, small if text[:2] != "I " else text, text[:-1], begun, "Hello, " + (small if text[:2] != "I " else text)):
+            small = text if text.startswith("I ") else text[0].lower() + text[1:]
+            if answer == FEELING:
+                begun = "Hello. " + text
+            else:
+                begun = f"Can you tell me? {text}" if text[-1] == "?" else "Please " + small
+            for form in (text, small, text[:-1], begun, "Hello, " + small):
                 add("talk/decline", pattern, form, answer, DECLINED if answer in DECLINED else ())
     for pattern in OF_A_THING:
         many = "{} are" in pattern or pattern.startswith("Count")

@@ -194,7 +194,7 @@ pub fn record(
     let binds = [k_cache, v_cache, step()?, k.clone(), v.clone()];
     plan.dispatch(&shaders::ATTENTION_WIDE_PACK, &[], &params, &binds, grid, Cost::default())?;
 
-    let (scores, values) = match variant.of_texture().subgroup {
+    let (scores, values) = match variant.wide && variant.subgroup {
         true => (&shaders::ATTENTION_WIDE_SCORES_SUBGROUP, &shaders::ATTENTION_WIDE_VALUES_SUBGROUP),
         false => (&shaders::ATTENTION_WIDE_SCORES, &shaders::ATTENTION_WIDE_VALUES),
     };
@@ -232,8 +232,7 @@ pub fn record(
         let binds = [k.clone(), q, step()?, ends()?, scratch.scores.bind("scores", len)?];
         let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * padded * 4;
-        let shader = scores;
-        plan.dispatch_windows(shader, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(scores, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
 
         let softmax = Softmax {
             num_heads: heads.num_heads as u32,
@@ -257,8 +256,7 @@ pub fn record(
         ];
         let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * tile * 4;
-        let shader = values;
-        plan.dispatch_windows(shader, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(values, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())
 }

@@ -1,9 +1,4 @@
 // A lane two outputs of ROWS rows, 8, 4 or 2: matmul_blocks_wide and its sibling differ in how x reaches the lanes.
-fn x_at(row: u32, at: u32) -> vec4f {
-    if RAGGED && at >= params.width4 { return vec4f(0.0); }
-    return x[row + at];
-}
-
 fn weights(codes: Code, scale: f32, offset: f32) -> vec4f {
     return fma(values(codes), vec4f(scale), vec4f(offset));
 }

@@ -7,7 +7,7 @@
 //! `shaders/attention_wide_scores.wgsl`, `shaders/attention_wide_softmax.wgsl`, `shaders/attention_wide_values.wgsl`, and
 //! for subgroups `shaders/attention_wide_scores_subgroup.wgsl`, `shaders/attention_wide_values_subgroup.wgsl`.
 
-use super::attention::{self, Arrays, Reach, case};
+use super::attention::{self, Arrays, PICTURES, Reach, case};
 use super::case::{Case, Size};
 use super::matvec_blocks::LONGEST_WINDOW;
 use super::norm_rope::{Heads, Values};
@@ -67,7 +67,7 @@ pub struct Tile {
     pub slots: u32,
     /// 0 for none.
     pub window: u32,
-    /// 1 if rows see to their ends.
+    /// 1 if rows see from and to their ends.
     pub sees_ends: u32,
     /// Keys of a tile.
     pub tile: u32,
@@ -274,6 +274,7 @@ pub fn cases() -> Vec<Case> {
         |size, heads, reach, rows, position| case("attention_wide", size, heads, reach, rows, position).software();
     vec![
         case(Size::Odd, heads(8, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
+        case(Size::Odd, heads(4, 4, 30), PICTURES, 11, 0),
         case(Size::Odd, heads(4, 4, 30), everything, 3, 1300),
         case(Size::Real, heads(16, 8, 256), Reach { window: Some(1024), sees_ends: false }, 16, 1008),
         case(Size::Large, heads(16, 8, 256), Reach { window: Some(1024), sees_ends: false }, 256, 768),

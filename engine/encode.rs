@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::gpu::Tap;
 use crate::media::{Audio, Image};
-use crate::models::{Media, MediaRun, Model, Piece, Progress, Runtime};
+use crate::models::{Media, MediaRun, Model, Piece, Progress, RunPart, Runtime};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,7 +128,7 @@ fn replay(
     let mut first = 0;
     while first < run.rows {
         let rows = runtime.chunk_rows.min(run.rows - first);
-        sense.write(gpu, run, first, rows);
+        sense.write(gpu, &[RunPart { run, first, rows }]);
         gpu.write(&runtime.inputs.targets, 0, &(0..rows as u32).collect::<Vec<_>>());
         for stage in &sense.stages {
             let started = Instant::now();

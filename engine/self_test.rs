@@ -78,7 +78,7 @@ pub fn run(gpu: &Gpu, seen: &mut dyn FnMut(&Outcome)) -> Result<Report> {
 #[doc(hidden)]
 pub fn run_cases(gpu: &Gpu, cases: &[Case], seen: &mut dyn FnMut(&Outcome)) -> Result<Report> {
     let mut outcomes = Vec::new();
-    for case in cases.iter().filter(|case| case.size == Size::Odd && case.suits(gpu)) {
+    for case in suitable(gpu, cases) {
         let prepared = case.prepare(gpu)?;
         let mut checked: Vec<Vec<&'static str>> = Vec::new();
         for variant in Variant::all(gpu) {
@@ -139,7 +139,7 @@ pub fn ensure_cases(gpu: &Gpu, cases: &[Case], file: Option<&Path>) -> Result<Ve
 /// The first case that is wrong with what the engine would use, and then its variants one by one, so that the feature
 /// is found that is to blame. What was wrong once is wrong, whatever a second try gives.
 fn first_wrong(gpu: &Gpu, cases: &[Case]) -> Result<Option<Vec<Outcome>>> {
-    for case in cases.iter().filter(|case| case.size == Size::Odd && case.suits(gpu)) {
+    for case in suitable(gpu, cases) {
         let prepared = case.prepare(gpu)?;
         let used = check(gpu, case, &prepared, Variant::best(gpu), &mut Vec::new())?;
         let Some(used) = used.filter(|outcome| !outcome.is_right()) else { continue };
@@ -150,6 +150,11 @@ fn first_wrong(gpu: &Gpu, cases: &[Case]) -> Result<Option<Vec<Outcome>>> {
         return Ok(Some(outcomes));
     }
     Ok(None)
+}
+
+/// The small cases of kernels that are used on the adapter.
+fn suitable<'a>(gpu: &Gpu, cases: &'a [Case]) -> impl Iterator<Item = &'a Case> {
+    cases.iter().filter(move |case| case.size == Size::Odd && case.suits(gpu))
 }
 
 /// `None` if the variant has no shader here that is not in `checked`.

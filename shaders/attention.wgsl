@@ -4,7 +4,7 @@
 //   k_cache  [slots, num_kv_heads, width4] of vec4f, slot = position % slots                         read
 //   v_cache  as k_cache                                                                              read
 //   step     [0] the position of row 0, [1] rows                                                     read
-//   ends     [rows] u32: the last position that a row sees where that is later than its own          read
+//   ends     [rows, 2] u32: the first position that a row sees, the last where later than its own    read
 //   out      SPLITS = 1: [rows, out_stride] f32, heads of head_dim one after another                 write
 //            else partial sums: [rows, num_heads, SPLITS, 4 + 4 * width4] f32: greatest score, sum of
 //            exp(score - greatest), two unused, sum of exp(score - greatest) * v
@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k_cache: array<vec4f>;
 @group(0) @binding(3) var<storage, read> v_cache: array<vec4f>;
 @group(0) @binding(4) var<storage, read> step: array<u32>;
-@group(0) @binding(5) var<storage, read> ends: array<u32>;
+@group(0) @binding(5) var<storage, read> ends: array<vec2u>;
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 var<workgroup> q_tile: array<vec4f, Q_TILE>;

@@ -2,7 +2,7 @@
 //   weight  texture of vec4u, lines of 8192, rows woven: keys [slots, num_kv_heads * width4] of vec4f       read
 //   q       window of [window_rows, num_heads, width4] of vec4f, at most 4096                           read
 //   step    [0] the position of row 0, [1] rows                                                         read
-//   ends    [rows] u32: the last position that a row sees where that is later than its own              read
+//   ends    [rows, 2] u32: the first position that a row sees, the last where later than its own        read
 //   scores  [rows, num_heads, tile] f32, hidden keys -3e38                                              write
 // grid   (ceil(tile / 16), num_kv_heads, ceil(rows of the window * group / 8)) for each window: 8 lanes, two keys a lane
 // needs  subgroup operations, subgroups of at least 8 lanes; group = num_heads / num_kv_heads divides 8
@@ -16,5 +16,5 @@ const MASKED: f32 = -3.0e38;
 @group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;
 @group(0) @binding(2) var<uniform> q: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
-@group(0) @binding(4) var<storage, read> ends: array<u32>;
+@group(0) @binding(4) var<storage, read> ends: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> scores: array<f32>;

@@ -2,7 +2,7 @@
 //   v        texture of vec4u, lines of 8192: values [slots, row_words] of vec4f                         read
 //   weights  window of [window_rows, num_heads, tile] f32 as vec4f, at most 4096                     read
 //   step     [0] the position of row 0, [1] rows                                                     read
-//   ends     [rows] u32: the last position that a row sees where that is later than its own          read
+//   ends     [rows, 2] u32: the first position that a row sees, the last where later than its own    read
 //   stats    [rows, num_heads] of vec4f: greatest, sum, factor on earlier sums                       read
 //   sums     [rows, num_heads, width4] of vec4f                                                      read and write
 //   out      [rows, out_stride] f32, heads of head_dim one after another                             write, if last
@@ -16,7 +16,7 @@
 @group(0) @binding(1) var v: texture_storage_2d<rgba32uint, read>;
 @group(0) @binding(2) var<uniform> weights: array<vec4f, 4096>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
-@group(0) @binding(4) var<storage, read> ends: array<u32>;
+@group(0) @binding(4) var<storage, read> ends: array<vec2u>;
 @group(0) @binding(5) var<storage, read> stats: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> sums: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;

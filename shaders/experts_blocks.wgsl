@@ -13,6 +13,7 @@
 //include shared/in_rows.wgsl
 //include shared/dot.wgsl
 //include shared/product.wgsl
+//include shared/product_of.wgsl
 //include shared/of_experts.wgsl
 //include shared/chosen.wgsl
 //each load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4
@@ -22,9 +23,3 @@
 @group(0) @binding(3) var<storage, read> ids: array<u32>;
 @group(0) @binding(4) var<storage, read> shares: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
-
-fn x_at(i: u32) -> vec4f { return x[i]; }
-
-fn product_of(row: u32, x_row: u32, part: u32) -> f32 {
-    return product(row_start(row, params.row_words), x_row * params.width4, part);
-}

@@ -10,6 +10,7 @@
 //include shared/dot.wgsl
 //include shared/fake_quant.wgsl
 //include shared/x_lanes.wgsl
+//include shared/x_row.wgsl
 //include shared/matvec_blocks_wide.wgsl
 //each load_f32_group load_f16_group load_bf16_group load_q4_0 load_q4_1 load_q5_0 load_q5_1 load_q8_0 load_q2_k load_q3_k load_q4_k load_q5_k load_q6_k load_iq4_nl load_iq4_xs load_mxfp4 load_int2 load_int4 load_int8
 

@@ -3,11 +3,13 @@
 #[path = "support/variant.rs"]
 mod variant;
 
+use percept::encode::encode;
 use percept::gpu::{AdapterChoice, Gpu, GpuOptions, adapters};
 use percept::media::{Audio, Image};
 use percept::models::gemma::Config;
 use percept::models::{LoadOptions, Media, Model, config};
 use percept::session::{Event, Generation, Part, Session, SessionOptions};
+use percept::trace::{Case, Trace};
 use percept::weights::Checkpoint;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -178,6 +180,35 @@ fn converted_files_say_what_their_folders_say() {
             assert!(gap <= 1e-5 * scale, "{name} on {}: {gap} of {scale}", adapter.title());
             assert_eq!(ids, wanted_ids, "{name}");
         }
+    }
+}
+
+#[test]
+fn pictures_encoded_together_are_as_each_by_itself() {
+    let files = ["resize_to_31x9", "resize_to_5x23", "turned", "resize_to_10x7", "resize_to_48x40"];
+    let files =
+        files.map(|name| fixture("media").join(name).with_extension(if name == "turned" { "jpg" } else { "png" }));
+    let parts: Vec<Value> = files.iter().map(|file| json!({"type": "image", "path": file})).collect();
+    let case = json!({"messages": [{"role": "user", "content": parts}], "sampling": {"max_new_tokens": 1}});
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("case.json");
+    std::fs::write(&path, case.to_string()).unwrap();
+    let case = Case::open(&path, folder.path()).unwrap();
+    for (adapter, as_gpu) in adapters().iter().flat_map(|adapter| [(adapter, false), (adapter, true)]) {
+        let options = GpuOptions { adapter: AdapterChoice::Index(adapter.index), as_gpu, ..Default::default() };
+        let gpu = Gpu::open(&options).unwrap();
+        let options = LoadOptions { image_tokens: Some(23), ..LoadOptions::default() };
+        let model = Arc::new(Model::load(&gpu, &fixture(FIXTURE), &options).unwrap());
+        let trace = Trace::run(&model, &case, &|_| {}).unwrap();
+        let (_, together) = trace.floats("vision.out").unwrap();
+        let alone = files
+            .iter()
+            .flat_map(|file| encode(&model, &Media::Image(Image::open(file).unwrap()), &|_| {}).unwrap().embeddings);
+        let alone: Vec<f32> = alone.collect();
+        assert_eq!(together.len(), alone.len());
+        let scale = alone.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let gap = alone.iter().zip(together).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(gap <= 1e-5 * scale, "on {}: {gap} of {scale}", adapter.title());
     }
 }
 

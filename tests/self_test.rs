@@ -7,19 +7,12 @@ use percept::kernels::{Case, Size, Variant, cases, softcap};
 use percept::self_test::{ensure_cases, run_cases};
 use std::sync::Arc;
 
-fn gpus() -> Vec<Arc<Gpu>> {
+/// Every adapter; taken for GPUs, what is used only there is checked as well.
+fn gpus(as_gpu: bool) -> Vec<Arc<Gpu>> {
     let all = adapters();
     assert!(!all.is_empty(), "no GPU adapter: install mesa-vulkan-drivers and libgl1-mesa-dri");
-    let open = |index| Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(index), ..Default::default() }).unwrap();
-    all.iter().map(|a| open(a.index)).collect()
-}
-
-/// The same, taken for GPUs: what is used only there is checked as well.
-fn as_gpus() -> Vec<Arc<Gpu>> {
-    let open = |index| {
-        Gpu::open(&GpuOptions { adapter: AdapterChoice::Index(index), as_gpu: true, ..Default::default() }).unwrap()
-    };
-    adapters().iter().map(|a| open(a.index)).collect()
+    let options = |index| GpuOptions { adapter: AdapterChoice::Index(index), as_gpu, ..Default::default() };
+    all.iter().map(|adapter| Gpu::open(&options(adapter.index)).unwrap()).collect()
 }
 
 /// A soft cap that comes out wrong in the variants that `wrong` names, as with a driver that miscompiles them. The
@@ -44,7 +37,7 @@ fn case(wrong: fn(Variant) -> bool) -> Case {
 
 #[test]
 fn the_adapters_of_this_machine_are_right() {
-    for gpu in gpus() {
+    for gpu in gpus(false) {
         let mut seen = 0;
         let report = run_cases(&gpu, &cases(), &mut |outcome| {
             seen += 1;
@@ -66,7 +59,7 @@ fn the_adapters_of_this_machine_are_right() {
 /// A GPU passes what comes before the first use of a model, and uses nothing that is made for software adapters.
 #[test]
 fn adapters_taken_for_gpus_are_right() {
-    for gpu in as_gpus() {
+    for gpu in gpus(true) {
         assert!(!gpu.capabilities().software && !Variant::best(&gpu).wide);
         let report = run_cases(&gpu, &cases(), &mut |outcome| {
             assert!(outcome.is_right(), "{outcome:?} on {}", gpu.adapter().title());
@@ -81,7 +74,7 @@ fn adapters_taken_for_gpus_are_right() {
 
 #[test]
 fn a_wrong_baseline_is_an_error() {
-    for gpu in gpus() {
+    for gpu in gpus(false) {
         for outcome in [
             run_cases(&gpu, &[case(|_| true)], &mut |_| {}).map(|_| ()),
             ensure_cases(&gpu, &[case(|_| true)], None).map(|_| ()),
@@ -94,7 +87,7 @@ fn a_wrong_baseline_is_an_error() {
 
 #[test]
 fn a_feature_with_wrong_numbers_is_dropped() {
-    for gpu in gpus() {
+    for gpu in gpus(false) {
         let all = Variant::all(&gpu);
         let wrongs: [fn(Variant) -> bool; 4] = [|_| false, |v| v.subgroup, |v| v.f16, |v| v.subgroup && v.f16];
         for wrong in wrongs {
@@ -115,7 +108,7 @@ fn a_feature_with_wrong_numbers_is_dropped() {
 
 #[test]
 fn the_quick_form_drops_what_would_have_been_used() {
-    for gpu in gpus().iter().filter(|gpu| Variant::best(gpu).f16 || Variant::best(gpu).subgroup) {
+    for gpu in gpus(false).iter().filter(|gpu| Variant::best(gpu).f16 || Variant::best(gpu).subgroup) {
         let best = Variant::best(gpu);
         let verdict = ensure_cases(gpu, &[case(|_| false), case(|v| v.f16 || v.subgroup)], None).unwrap();
         assert_eq!(verdict.findings.len(), 1, "{verdict:?}");
@@ -128,7 +121,7 @@ fn the_quick_form_drops_what_would_have_been_used() {
 
 #[test]
 fn what_is_used_instead_of_a_dropped_feature_is_checked_too() {
-    for gpu in gpus().iter().filter(|gpu| Variant::best(gpu).f16) {
+    for gpu in gpus(false).iter().filter(|gpu| Variant::best(gpu).f16) {
         // The first case is right as long as f16 is used, which the second one takes away.
         let outcome = ensure_cases(gpu, &[case(|v| !v.f16), case(|v| v.f16)], None);
         assert!(matches!(outcome, Err(Error::SelfTest { .. })), "{outcome:?}");
@@ -138,7 +131,7 @@ fn what_is_used_instead_of_a_dropped_feature_is_checked_too() {
 #[test]
 fn a_verdict_is_remembered() {
     let folder = tempfile::tempdir().unwrap();
-    for (index, gpu) in gpus().iter().enumerate() {
+    for (index, gpu) in gpus(false).iter().enumerate() {
         let file = folder.path().join("deep").join(format!("{index}.json"));
         let first = ensure_cases(gpu, &[case(|v| v.f16)], Some(&file)).unwrap();
         assert!(!first.remembered && file.exists());
@@ -155,7 +148,7 @@ fn a_verdict_is_remembered() {
 #[test]
 fn a_damaged_verdict_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
-    let gpu = &gpus()[0];
+    let gpu = &gpus(false)[0];
     let file = folder.path().join("verdict.json");
     for damaged in ["", "{", "[]", "{\"unsound_f16\": 3}", "\u{0}\u{0}\u{0}"] {
         std::fs::write(&file, damaged).unwrap();

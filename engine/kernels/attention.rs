@@ -35,7 +35,7 @@ pub struct Params {
     pub slots: u32,
     /// `sliding_window`; 0 if everything before is seen.
     pub window: u32,
-    /// 1 if rows see up to their entry in `ends`.
+    /// 1 if rows see from and to their entry in `ends`.
     pub sees_ends: u32,
     /// Distance between rows of `out`.
     pub out_stride: u32,
@@ -68,7 +68,7 @@ pub struct Merge {
 pub struct Reach {
     /// Position j is seen from position i only if `j > i - window`.
     pub window: Option<usize>,
-    /// A row also sees the positions after its own up to its entry in `ends`.
+    /// A row sees nothing before the first of its two entries in `ends`, and the positions after its own up to the second.
     pub sees_ends: bool,
 }
 
@@ -83,8 +83,8 @@ pub struct Arrays<'a> {
     pub v_cache: &'a Array<f32>,
     /// The step's numbers: position, rows.
     pub step: &'a Array<u32>,
-    /// Last position seen by each row.
-    pub ends: &'a Array<u32>,
+    /// First and last position seen by each row.
+    pub ends: &'a Array<[u32; 2]>,
     /// Partial sums, [`partial_len`] values; used by [`record_split`].
     pub partial: &'a Array<f32>,
     /// `[rows, stride(num_heads * head_dim)]`.
@@ -219,6 +219,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("attention", Size::Odd, heads(5, 1, 38), everything, 3, 300),
         case("attention", Size::Odd, heads(6, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
+        case("attention", Size::Odd, heads(6, 2, 38), PICTURES, 7, 0),
         case("attention", Size::Odd, heads(6, 2, 38), everything, 1, 600),
         case("attention", Size::Real, heads(16, 8, 256), window(1024), 1, 2047),
         case("attention", Size::Real, heads(16, 8, 512), everything, 1, 511),
@@ -228,10 +229,17 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+/// Rows see those of their own picture alone, in [`case`] one of four rows.
+pub(super) const PICTURES: Reach = Reach { window: None, sees_ends: true };
+
 /// `rows` rows after `position` positions; one row as a decode step has it, in parts and merged.
 pub(super) fn case(kernel: &'static str, size: Size, heads: Heads, reach: Reach, rows: usize, position: usize) -> Case {
     let Heads { num_heads, num_kv_heads: kv, head_dim: dim, .. } = heads;
-    let limit = reach.window.map_or(String::new(), |w| format!(", window {w}"));
+    let limit = match reach.window {
+        Some(window) => format!(", window {window}"),
+        None if reach.sees_ends => ", pictures of 4".into(),
+        None => String::new(),
+    };
     let shape = format!("{num_heads}/{kv} heads of {dim}, {rows} at {position}{limit}");
     Case::new(kernel, size, shape, move |gpu| {
         let slots = position + rows;
@@ -243,13 +251,18 @@ pub(super) fn case(kernel: &'static str, size: Size, heads: Heads, reach: Reach,
         let (k_cache, v_cache) = (upload(gpu, "k_cache", &keys, dim)?, upload(gpu, "v_cache", &values, dim)?);
         let step = gpu.array_of("step", &[position as u32, rows as u32])?;
         let last = position + rows - 1;
-        let ends = gpu.array_of("ends", &vec![last as u32; rows])?;
+        let both = move |row: usize| match reach.window {
+            Some(_) => [0, last],
+            None => [position + row / 4 * 4, (position + row / 4 * 4 + 3).min(last)],
+        };
+        let ends: Vec<[u32; 2]> = (0..rows).map(|row| both(row).map(|end| end as u32)).collect();
+        let ends = gpu.array_of("ends", &ends)?;
         let partial = gpu.array("partial", partial_len(&heads))?;
         let out = gpu.array("out", rows * stride(num_heads * dim))?;
         let seen = move |row: usize| {
             let own = position + row;
-            let end = if reach.sees_ends { last + 1 } else { own + 1 };
-            reach.window.map_or(0, |w| (own + 1).saturating_sub(w))..end
+            let [first, last] = if reach.sees_ends { both(row) } else { [0, own] };
+            first.max(reach.window.map_or(0, |w| (own + 1).saturating_sub(w)))..last + 1
         };
         let expected = move || {
             let of = |all: &[f32], row| all[seen(row).start * kv * dim..seen(row).end * kv * dim].to_vec();

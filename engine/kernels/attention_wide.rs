@@ -7,7 +7,7 @@
 //! `shaders/attention_wide_scores.wgsl`, `shaders/attention_wide_softmax.wgsl`, `shaders/attention_wide_values.wgsl`, and
 //! for subgroups `shaders/attention_wide_scores_subgroup.wgsl`, `shaders/attention_wide_values_subgroup.wgsl`.
 
-use super::attention::{self, Arrays, Reach, case};
+use super::attention::{self, Arrays, PICTURES, Reach, case};
 use super::case::{Case, Size};
 use super::matvec_blocks::LONGEST_WINDOW;
 use super::norm_rope::{Heads, Values};
@@ -67,7 +67,7 @@ pub struct Tile {
     pub slots: u32,
     /// 0 for none.
     pub window: u32,
-    /// 1 if rows see to their ends.
+    /// 1 if rows see from and to their ends.
     pub sees_ends: u32,
     /// Keys of a tile.
     pub tile: u32,
@@ -194,7 +194,7 @@ pub fn record(
     let binds = [k_cache, v_cache, step()?, k.clone(), v.clone()];
     plan.dispatch(&shaders::ATTENTION_WIDE_PACK, &[], &params, &binds, grid, Cost::default())?;
 
-    let (scores, values) = match variant.of_texture().subgroup {
+    let (scores, values) = match variant.wide && variant.subgroup {
         true => (&shaders::ATTENTION_WIDE_SCORES_SUBGROUP, &shaders::ATTENTION_WIDE_VALUES_SUBGROUP),
         false => (&shaders::ATTENTION_WIDE_SCORES, &shaders::ATTENTION_WIDE_VALUES),
     };
@@ -232,8 +232,7 @@ pub fn record(
         let binds = [k.clone(), q, step()?, ends()?, scratch.scores.bind("scores", len)?];
         let grid = [(keys.div_ceil(16) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * padded * 4;
-        let shader = scores;
-        plan.dispatch_windows(shader, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(scores, &[], &windows(q_rows), q_rows, row_bytes, &binds, grid, cost)?;
 
         let softmax = Softmax {
             num_heads: heads.num_heads as u32,
@@ -257,8 +256,7 @@ pub fn record(
         ];
         let grid = [((padded / 4).div_ceil(8) as u32).into(), kv_heads, groups];
         let row_bytes = heads.num_heads * tile * 4;
-        let shader = values;
-        plan.dispatch_windows(shader, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
+        plan.dispatch_windows(values, &[], &windows(weight_rows), weight_rows, row_bytes, &binds, grid, cost)?;
     }
     Ok(())
 }
@@ -276,6 +274,7 @@ pub fn cases() -> Vec<Case> {
         |size, heads, reach, rows, position| case("attention_wide", size, heads, reach, rows, position).software();
     vec![
         case(Size::Odd, heads(8, 2, 38), Reach { window: Some(19), sees_ends: true }, 7, 30),
+        case(Size::Odd, heads(4, 4, 30), PICTURES, 11, 0),
         case(Size::Odd, heads(4, 4, 30), everything, 3, 1300),
         case(Size::Real, heads(16, 8, 256), Reach { window: Some(1024), sees_ends: false }, 16, 1008),
         case(Size::Large, heads(16, 8, 256), Reach { window: Some(1024), sees_ends: false }, 256, 768),

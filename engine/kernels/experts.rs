@@ -9,10 +9,10 @@
 
 use super::case::{self, Case, Output, Prepared, Size, noise, picks};
 use super::route::Shape;
-use super::{Block, Format, Matrix, Variant, expert_tiles, gate, matvec, stride};
+use super::{Format, Matrix, Variant, expert_tiles, gate, matvec, stride};
 use crate::error::{Error, Result};
-use crate::gpu::{Array, Bind, Cost, Extent, PlanBuilder, Shader, Words};
-use crate::weights::layout::{GROUP, WORD, WOVEN};
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::weights::layout::{GROUP, WORD};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -148,8 +148,14 @@ fn record(
             pad0: 0,
             pad1: 0,
         };
-        let (shader, lanes, data) = shader(variant, block, bytes, chosen.tiles.is_some())?;
-        let binds = [data, x.clone(), ids.clone(), shares.clone(), y.clone()];
+        let kernel = match (block.is_laid(), chosen.tiles) {
+            (false, None) => "experts",
+            (false, Some(_)) => "experts_tiled",
+            (true, None) => "experts_blocks",
+            (true, Some(_)) => "experts_tiled_blocks",
+        };
+        let shader = variant.of_block(block).shader(kernel, block.format)?;
+        let binds = [block.bind(weight.width)?, x.clone(), ids.clone(), shares.clone(), y.clone()];
         // Of a block a row reads its part of the experts, and many rows read all of it.
         let share = |all: usize| (all * top_k / num_experts) as u64;
         let read = (block.rows * bytes) as u64;
@@ -158,7 +164,8 @@ fn record(
             row_bytes: if chosen.tiles.is_some() { 0 } else { share(read as usize) } + (width * 4 + outputs * 4) as u64,
             row_flops: 2 * share(block.rows * weight.width),
         };
-        let [workgroup, row_lanes] = lanes;
+        // Software adapters compute a row in one lane faster than they add across lanes.
+        let [workgroup, row_lanes] = if variant.wide || block.in_texture() { [8, 1] } else { [64, 16] };
         let across = |outputs: u32| outputs.div_ceil(workgroup / row_lanes).into();
         let grid: [Extent; 3] = match chosen.tiles {
             // A lane computes four rows of weights.
@@ -172,23 +179,6 @@ fn record(
         plan.dispatch(shader, &overrides, &params, &binds, grid, cost)?;
     }
     Ok(())
-}
-
-/// The shader of a block, the lanes of its workgroup and of an output, and its weights.
-fn shader(variant: Variant, block: &Block, bytes: usize, tiled: bool) -> Result<(&'static Shader, [u32; 2], Bind)> {
-    // Software adapters compute a row in one lane faster than they add across lanes.
-    let lanes = if variant.wide { [8, 1] } else { [64, 16] };
-    let plain = Variant { subgroup: false, ..variant.of_buffer() };
-    if !block.is_laid() {
-        let data = block.data.bind("weight", block.rows * bytes)?;
-        let kernel = if tiled { "experts_tiled" } else { "experts" };
-        return Ok((plain.shader(kernel, block.format)?, lanes, data));
-    }
-    let wide = matches!(block.data, Words::Texture(_));
-    let rows = if wide { block.rows.next_multiple_of(WOVEN) } else { block.rows };
-    let kernel = if tiled { "experts_tiled_blocks" } else { "experts_blocks" };
-    let shader = if wide { variant.of_texture() } else { plain }.shader(kernel, block.format)?;
-    Ok((shader, if wide { [8, 1] } else { lanes }, block.data.bind("weight", rows * bytes)?))
 }
 
 /// The same as [`record_gated`] on the CPU in f64, rows without gaps: `weight` holds `num_experts` matrices of rows of `width`

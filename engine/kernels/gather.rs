@@ -78,7 +78,7 @@ pub fn record(
             gather_blocks::record(plan, block, table.width, scale, aliases, most_rows, ids, y)?;
             continue;
         }
-        let shader = Variant { subgroup: false, ..variant.of_buffer() }.shader("gather", block.format)?;
+        let shader = variant.of_block(block).shader("gather", block.format)?;
         let params = Params {
             width: table.width as u32,
             width4: (width / 4) as u32,
@@ -93,11 +93,7 @@ pub fn record(
             pad1: 0,
             pad2: 0,
         };
-        let binds = [
-            block.data.bind("weight", block.rows * block.row_bytes(table.width))?,
-            ids.bind("ids", most_rows)?,
-            y.bind("y", most_rows * width)?,
-        ];
+        let binds = [block.bind(table.width)?, ids.bind("ids", most_rows)?, y.bind("y", most_rows * width)?];
         // All blocks together move each row once.
         let row_bytes = if index == 0 { table.width * (block.format.block_bytes() + 4) } else { 0 };
         let cost = Cost {

@@ -7,7 +7,7 @@ use super::case::{self, Case, Output, Prepared, Size, picks};
 use super::gather::{self, Aliases};
 use super::{Block, Format, Variant, matvec_blocks, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::weights::Rounding;
 use crate::weights::layout::{GROUP, WORD};
 use bytemuck::{Pod, Zeroable};
@@ -72,11 +72,7 @@ pub fn record(
         pad0: 0,
         pad1: 0,
     };
-    let binds = [
-        block.data.bind("weight", block.rows * bytes)?,
-        ids.bind("ids", most_rows)?,
-        y.bind("y", most_rows * stride(width))?,
-    ];
+    let binds = [block.bind(width)?, ids.bind("ids", most_rows)?, y.bind("y", most_rows * stride(width))?];
     // All blocks together move each row once.
     let first = block.first_row == 0;
     let cost = Cost {
@@ -84,8 +80,7 @@ pub fn record(
         row_bytes: if first { bytes + width * 4 } else { 0 } as u64 + 4,
         row_flops: if first { width as u64 } else { 0 },
     };
-    let variant = Variant { wide: matches!(block.data, Words::Texture(_)), ..Variant::default() };
-    let shader = variant.shader("gather_blocks", block.format)?;
+    let shader = Variant::default().of_block(block).shader("gather_blocks", block.format)?;
     let mut overrides = matvec_blocks::overrides(block.format, width);
     overrides.push(("WG", 64));
     plan.dispatch(shader, &overrides, &params, &binds, [Extent::ROWS, 1.into(), 1.into()], cost)

@@ -52,18 +52,14 @@ pub fn record(
             matmul_blocks::record(plan, variant, block, weight.width, [most_rows, y_stride], &x, y)?;
             continue;
         }
-        let shader = Variant { subgroup: false, ..variant.of_buffer() }.shader("matmul", block.format)?;
+        let shader = variant.of_block(block).shader("matmul", block.format)?;
         let params = Params {
             outputs: block.rows as u32,
             width4: (width / 4) as u32,
             first: block.first_row as u32,
             y_stride: y_stride as u32,
         };
-        let binds = [
-            block.data.bind("weight", block.rows * block.row_bytes(weight.width))?,
-            x.bind("x", rows * width)?,
-            y.bind("y", rows * y_stride)?,
-        ];
+        let binds = [block.bind(weight.width)?, x.bind("x", rows * width)?, y.bind("y", rows * y_stride)?];
         let cost = Cost {
             fixed_bytes: (block.rows * block.row_bytes(weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,

@@ -9,9 +9,9 @@ use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::matmul::TILE_ROWS;
 use super::{Block, Format, Variant, matmul, matvec_blocks, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
 use crate::weights::Rounding;
-use crate::weights::layout::{GROUP, WORD, WOVEN};
+use crate::weights::layout::{GROUP, WORD};
 use bytemuck::{Pod, Zeroable};
 
 /// Uniform of the shaders.
@@ -54,9 +54,8 @@ pub fn record(
     x: &Array<f32>,
     y: &Array<f32>,
 ) -> Result<()> {
-    let is_texture = matches!(block.data, Words::Texture(_));
     let wide_rows = WIDE_ROWS.into_iter().find(|rows| rows * stride(width) <= matvec_blocks::LONGEST_WINDOW);
-    if is_texture && wide_rows.is_none() {
+    if block.in_texture() && wide_rows.is_none() {
         return matvec_blocks::record_rows(plan, variant, block, width, [most_rows, y_stride], x, y);
     }
     let rows = most_rows.next_multiple_of(TILE_ROWS);
@@ -71,18 +70,16 @@ pub fn record(
         width4: (stride(width) / 4) as u32,
         output_scale: block.rounding.output,
     };
-    let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
-    let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
+    let weight = block.bind(width)?;
     let y = y.bind("y", rows * y_stride)?;
     let cost = Cost {
         fixed_bytes: (block.rows * row_words * WORD) as u64,
         row_bytes: (width + block.rows) as u64 * 4,
         row_flops: 2 * (block.rows * width) as u64,
     };
-    let variant = if is_texture { variant.of_texture() } else { Variant::default() };
-    let shader = variant.shader("matmul_blocks", block.format)?;
+    let shader = variant.of_block(block).shader("matmul_blocks", block.format)?;
     let mut overrides = matvec_blocks::overrides(block.format, width);
-    if let Some(wide_rows) = wide_rows.filter(|_| is_texture) {
+    if let Some(wide_rows) = wide_rows.filter(|_| block.in_texture()) {
         overrides.push(("ROWS", wide_rows as u32));
         let binds = [weight, x.bind_window("x", rows * stride(width))?, y];
         let window_rows = matvec_blocks::LONGEST_WINDOW / (wide_rows * stride(width)) * wide_rows;

@@ -40,11 +40,6 @@ pub fn record(
 ) -> Result<()> {
     let width = stride(weight.width);
     let [workgroup, row_lanes] = LANES;
-    let of_buffer = variant.of_buffer();
-    let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match of_buffer.subgroup {
-        true => (4, &[("WG", 64)]),
-        false => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
-    };
     let mut inputs = Inputs::new(x, weight.width, 1);
     for block in &weight.blocks {
         if block.is_laid() {
@@ -52,14 +47,15 @@ pub fn record(
             matvec_blocks::record(plan, variant, block, weight.width, &x, y)?;
             continue;
         }
-        let shader = of_buffer.shader("matvec", block.format)?;
+        let variant = variant.of_block(block);
+        let shader = variant.shader("matvec", block.format)?;
+        let (rows_of_group, overrides): (usize, &[(&'static str, u32)]) = match variant.subgroup {
+            true => (4, &[("WG", 64)]),
+            false => ((workgroup / row_lanes) as usize, &[("WG", workgroup), ("LANES", row_lanes)]),
+        };
         let params =
             Params { rows: block.rows as u32, width4: (width / 4) as u32, first: block.first_row as u32, pad: 0 };
-        let binds = [
-            block.data.bind("weight", block.rows * block.row_bytes(weight.width))?,
-            x.bind("x", width)?,
-            y.bind("y", weight.rows)?,
-        ];
+        let binds = [block.bind(weight.width)?, x.bind("x", width)?, y.bind("y", weight.rows)?];
         let cost = Cost {
             fixed_bytes: (block.rows * block.row_bytes(weight.width)) as u64,
             row_bytes: (width + block.rows) as u64 * 4,

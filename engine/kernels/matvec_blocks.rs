@@ -7,8 +7,8 @@
 use super::case::{self, Case, Output, Prepared, Size, noise};
 use super::{Block, Format, Variant, gate, matvec, stride};
 use crate::error::Result;
-use crate::gpu::{Array, Cost, Extent, PlanBuilder, Words};
-use crate::weights::layout::{GROUP, WORD, WOVEN};
+use crate::gpu::{Array, Cost, Extent, PlanBuilder};
+use crate::weights::layout::{GROUP, WORD};
 use crate::weights::{Rounding, ScaleType};
 use bytemuck::{Pod, Zeroable};
 
@@ -138,8 +138,7 @@ fn dispatch(
         pad0: 0,
         pad1: 0,
     };
-    let woven = if matches!(block.data, Words::Texture(_)) { WOVEN } else { 1 };
-    let weight = block.data.bind("weight", block.rows.next_multiple_of(woven) * row_words * WORD)?;
+    let weight = block.bind(width)?;
     let y = y.bind("y", (most_rows - 1) * y_stride + block.first_row + results)?;
     let cost = Cost {
         fixed_bytes: (block.rows * row_words * WORD) as u64,
@@ -148,14 +147,13 @@ fn dispatch(
     };
     let mut overrides = overrides(block.format, width);
     overrides.push(("GATED", gated.into()));
-    if let Words::Texture(_) = block.data {
-        let shader = variant.of_texture().shader("matvec_blocks", block.format)?;
+    let shader = variant.of_block(block).shader("matvec_blocks", block.format)?;
+    if block.in_texture() {
         let binds = [weight, x.bind_window("x", most_rows * stride(width))?, y];
         let all: Vec<Params> = (0..most_rows).map(params).collect();
         let grid = [(block.rows.div_ceil(16) as u32).into(), 1.into(), 1.into()];
         return plan.dispatch_windows(shader, &overrides, &all, 1, stride(width) * 4, &binds, grid, cost);
     }
-    let shader = Variant::default().shader("matvec_blocks", block.format)?;
     let binds = [weight, x.bind("x", stride(width))?, y];
     overrides.extend([("WG", 64), ("LANES", 16)]);
     let groups = results.div_ceil(4);

@@ -80,14 +80,14 @@ impl Variant {
         }
     }
 
-    /// As it is where weights lie in a texture, which only wide shaders read.
-    fn of_texture(self) -> Variant {
-        Variant { wide: true, subgroup: self.wide && self.subgroup, f16: false }
-    }
-
-    /// As it is where weights lie in a buffer, for which there are no wide shaders: software adapters have few such.
-    fn of_buffer(self) -> Variant {
-        Variant { wide: false, subgroup: self.subgroup && !self.wide, f16: self.f16 }
+    /// As it is for weights that lie where those of `block` do. Textures are read by wide shaders alone, buffers by the
+    /// others, and planes in buffers, which software adapters have few of, by the baseline.
+    fn of_block(self, block: &Block) -> Variant {
+        match (block.in_texture(), block.is_laid()) {
+            (true, _) => Variant { wide: true, subgroup: self.wide && self.subgroup, f16: false },
+            (false, true) => Variant::default(),
+            (false, false) => Variant { wide: false, subgroup: self.subgroup && !self.wide, f16: self.f16 },
+        }
     }
 
     /// The shader of this variant that reads weights of `format`: `matvec_subgroup_bf16`.
@@ -95,11 +95,11 @@ impl Variant {
     /// # Errors
     /// [`Error::Argument`] if there is none.
     fn shader(self, kernel: &str, format: Format) -> Result<&'static Shader> {
-        // Where lanes have nothing to hand one another, there is no wide shader for subgroups of its own.
+        // Where lanes have nothing to hand one another, there is no shader for subgroups of its own.
         let shapes: &[&str] = match (self.wide, self.subgroup) {
             (true, true) => &["_wide_subgroup", "_wide"],
             (true, false) => &["_wide"],
-            (false, true) => &["_subgroup"],
+            (false, true) => &["_subgroup", ""],
             (false, false) => &[""],
         };
         let suffix = match format {

@@ -1,7 +1,7 @@
 //! Squares of patches to tokens: `y = (√width · mean(x over k × k patches) − bias) · scale`.
 //!
-//! `Gemma4VisionPooler` and the standardisation behind it (`modeling_gemma4.py`, transformers 5.23). Patches lie row by row;
-//! how many a row has is told by the place of the last one. Floor: the patches in, the tokens out. Shader:
+//! `Gemma4VisionPooler` and the standardisation behind it (`modeling_gemma4.py`, transformers 5.23). Pictures lie one
+//! after another, patches of each row by row; how many a row has is told by the place of the last one. Floor: the patches in, the tokens out. Shader:
 //! `shaders/pool_patches.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
@@ -34,8 +34,8 @@ pub struct Arrays<'a> {
     pub x: &'a Array<f32>,
     /// Column and row of each patch.
     pub places: &'a Array<u32>,
-    /// The replay's numbers, the second of them how many patches there are.
-    pub span: &'a Array<u32>,
+    /// The first and the last patch of the picture of each patch.
+    pub ends: &'a Array<[u32; 2]>,
     /// Subtracted.
     pub bias: &'a Array<f32>,
     /// Factor behind that.
@@ -59,7 +59,7 @@ pub fn record(
     let binds = [
         arrays.x.bind("x", patches * stride(width))?,
         arrays.places.bind("places", 2 * patches)?,
-        arrays.span.bind("span", 2)?,
+        arrays.ends.bind("ends", patches)?,
         arrays.bias.bind("bias", width)?,
         arrays.scale.bind("scale", width)?,
         arrays.y.bind("y", most_tokens * stride(width))?,
@@ -101,13 +101,14 @@ pub fn cases() -> Vec<Case> {
             let [values, b, s] = [(1, patches * width), (2, width), (3, width)].map(|(seed, n)| noise(seed, n));
             let x = upload(gpu, "x", &values, width)?;
             let at: Vec<u32> = (0..patches).flat_map(|p| [p % across, p / across].map(|n| n as u32)).collect();
-            let (places, span) = (gpu.array_of("places", &at)?, gpu.array_of("span", &[0, patches as u32])?);
+            let places = gpu.array_of("places", &at)?;
+            let ends = gpu.array_of("ends", &vec![[0, patches as u32 - 1]; patches])?;
             let (bias, scale) = (gpu.array_of("bias", &b)?, gpu.array_of("scale", &s)?);
             let y = gpu.array("y", tokens * stride(width))?;
             let expected = move || reference(&values, across, side, &b, &s);
             let outputs = vec![Output::rows(&y, width, 1e-6, expected)];
             Ok(Prepared::new(tokens, outputs, move |plan, _| {
-                let arrays = Arrays { x: &x, places: &places, span: &span, bias: &bias, scale: &scale, y: &y };
+                let arrays = Arrays { x: &x, places: &places, ends: &ends, bias: &bias, scale: &scale, y: &y };
                 record(plan, width, side, tokens, &arrays)
             }))
         })

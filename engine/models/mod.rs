@@ -9,7 +9,7 @@ mod prompt;
 mod runtime;
 
 pub use model::{Defaults, LoadOptions, Model, Progress, config, family, family_named, template, tokenizer};
-pub use runtime::{Runtime, Sense, Stage, Step};
+pub use runtime::{RunPart, Runtime, Sense, Stage, Step};
 
 use crate::media::{Audio, Image, Video};
 

@@ -33,8 +33,8 @@ pub struct Inputs {
     pub ids: Array<u32>,
     /// [`Step`].
     pub step: Array<u32>,
-    /// `[chunk_rows]` last position seen by each row, if later than its own.
-    pub ends: Array<u32>,
+    /// `[chunk_rows]` first position seen by each row, and the last one, if later than its own.
+    pub ends: Array<[u32; 2]>,
     /// `[chunk_rows]` rows that a run's embeddings go to.
     pub targets: Array<u32>,
     /// `[vocab_size]` logits of the last head.
@@ -47,7 +47,18 @@ pub struct Inputs {
     pub token: Array<u32>,
 }
 
-/// From the features of a run to embeddings in their places.
+/// Tokens of a run.
+#[derive(Clone, Copy)]
+pub struct RunPart<'a> {
+    /// That run.
+    pub run: &'a MediaRun,
+    /// The first of them.
+    pub first: usize,
+    /// How many.
+    pub rows: usize,
+}
+
+/// From the features of runs to embeddings in their places.
 pub struct Sense {
     /// `[feature rows, stride(width)]`, as many as a chunk of tokens has.
     pub features: Array<f32>,
@@ -55,8 +66,10 @@ pub struct Sense {
     pub remembers: bool,
     /// `[feature rows, 2]` places (x, y) of patches.
     pub places: Option<Array<u32>>,
-    /// `[feature rows]` the last row, for encoders in which rows see each other both ways.
-    pub ends: Option<Array<u32>>,
+    /// `[feature rows]` first and last row of the same picture, for encoders in which these see each other both ways.
+    pub ends: Option<Array<[u32; 2]>>,
+    /// Most tokens of pictures that are embedded together; a picture of more comes alone.
+    pub together: usize,
     /// Numbers of the replay: first feature row, since the beginning of the sound if it remembers; feature rows; samples
     /// known of the sound; tokens.
     pub span: Array<u32>,
@@ -65,26 +78,44 @@ pub struct Sense {
 }
 
 impl Sense {
-    /// Writes what a replay of `rows` tokens of `run`, from its `first` on, reads.
-    pub fn write(&self, gpu: &Gpu, run: &MediaRun, first: usize, rows: usize) {
-        let units = first * run.per_token..(first + rows) * run.per_token;
-        let values = &run.features[units.start * run.width..units.end * run.width];
-        if stride(run.width) == run.width {
-            gpu.write(&self.features, 0, values);
-        } else {
-            for (row, values) in values.chunks_exact(run.width).enumerate() {
-                gpu.write(&self.features, row * stride(run.width), values);
+    /// How many of `parts`, from the first on, are embedded in one replay: whole pictures one after another, or one sound.
+    pub fn count_together(&self, parts: &[RunPart<'_>]) -> usize {
+        let mut tokens = 0;
+        let fits = |part: &&RunPart<'_>| {
+            tokens += part.rows;
+            part.run.is_block() && tokens <= self.together
+        };
+        parts.iter().take_while(fits).count().max(1)
+    }
+
+    /// Writes what a replay of the tokens of `parts` reads: a part of a sound, or pictures.
+    pub fn write(&self, gpu: &Gpu, parts: &[RunPart<'_>]) {
+        let (mut begin, mut samples, mut tokens, mut at) = (0, 0, 0, 0);
+        for RunPart { run, first, rows } in parts {
+            let units = first * run.per_token..(first + rows) * run.per_token;
+            let values = &run.features[units.start * run.width..units.end * run.width];
+            let padded = stride(run.width);
+            if padded == run.width {
+                gpu.write(&self.features, at * padded, values);
+            } else {
+                for (row, values) in values.chunks_exact(run.width).enumerate() {
+                    gpu.write(&self.features, (at + row) * padded, values);
+                }
             }
+            // An encoder that remembers counts the rows of a sound from its beginning.
+            if self.remembers {
+                begin = run.heard.tokens * run.per_token + units.start;
+            }
+            if let Some(places) = &self.places {
+                gpu.write(places, 2 * at, run.positions[units.clone()].as_flattened());
+            }
+            if let Some(ends) = &self.ends {
+                let both = [at, at + units.len() - 1].map(|row| row as u32);
+                gpu.write(ends, at, &vec![both; units.len()]);
+            }
+            (samples, tokens, at) = (run.heard.samples, tokens + rows, at + units.len());
         }
-        // An encoder that remembers counts the rows of a sound from its beginning.
-        let begin = if self.remembers { run.heard.tokens * run.per_token + units.start } else { 0 };
-        if let Some(places) = &self.places {
-            gpu.write(places, 0, run.positions[units.clone()].as_flattened());
-        }
-        if let Some(ends) = &self.ends {
-            gpu.write(ends, 0, &vec![units.len() as u32 - 1; units.len()]);
-        }
-        gpu.write(&self.span, 0, &[begin, units.len(), run.heard.samples, rows].map(|number| number as u32));
+        gpu.write(&self.span, 0, &[begin, at, samples, tokens].map(|number| number as u32));
     }
 }
 

@@ -231,7 +231,7 @@ impl Session {
         self.runtime.write_step(gpu, Step { position, rows: 1, head_row: self.head_row });
         self.runtime.plans.head.run(gpu, 1)?;
         // The sampler moves the position on by one, to that of the row that it has made.
-        gpu.write(&inputs.ends, 0, &[0u32]);
+        gpu.write(&inputs.ends, 0, &[[0u32; 2]]);
         self.runtime.write_step(gpu, Step { position: position.wrapping_sub(1), rows: 1, head_row: 0 });
         self.reader.submit(gpu, &self.runtime.plans.sample, &inputs.token)?;
         self.head_row = 0;

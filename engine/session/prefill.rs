@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::gpu::{Plan, Tap};
-use crate::models::{MediaRun, Piece, RunKind, Step};
+use crate::models::{MediaRun, Piece, RunKind, RunPart, Step};
 use std::sync::Arc;
 
 /// Told of the states on the way, by name; see [`crate::trace`].
@@ -20,8 +20,8 @@ pub(crate) struct Watch<'a> {
 #[derive(Default)]
 struct Chunk {
     ids: Vec<u32>,
-    /// Last position that each row sees, if later than its own.
-    ends: Vec<u32>,
+    /// First position that each row sees, and the last one, if later than its own.
+    ends: Vec<[u32; 2]>,
     runs: Vec<Slice>,
 }
 
@@ -32,6 +32,12 @@ struct Slice {
     rows: usize,
     /// Its first row in the chunk.
     place: usize,
+}
+
+impl Slice {
+    fn part(&self) -> RunPart<'_> {
+        RunPart { run: &self.run, first: self.first, rows: self.rows }
+    }
 }
 
 impl Session {
@@ -70,7 +76,7 @@ impl Session {
             let room = self.room(chunk, 1, watch)?;
             let (now, later) = ids.split_at(room.min(ids.len()));
             chunk.ids.extend_from_slice(now);
-            chunk.ends.resize(chunk.ids.len(), 0);
+            chunk.ends.resize(chunk.ids.len(), [0; 2]);
             ids = later;
         }
         Ok(())
@@ -85,7 +91,7 @@ impl Session {
             // The rows of a picture see each other up to its last one.
             let end = if run.is_block() { self.cached + chunk.ids.len() + run.rows - 1 } else { 0 };
             chunk.ids.resize(chunk.ids.len() + rows, run.token);
-            chunk.ends.resize(chunk.ids.len(), end as u32);
+            chunk.ends.resize(chunk.ids.len(), [0, end as u32]);
             first += rows;
         }
         Ok(())
@@ -119,8 +125,9 @@ impl Session {
         let step = Step { position: start as u32, rows: rows as u32, head_row: rows as u32 - 1 };
         self.runtime.write_step(&gpu, step);
         self.replay(&self.runtime.plans.embed, rows, watch)?;
-        for slice in &chunk.runs {
-            self.embed_slice(slice, watch)?;
+        let mut runs = &chunk.runs[..];
+        while !runs.is_empty() {
+            runs = self.embed_first(runs, watch)?;
         }
         self.replay(&self.runtime.plans.layers, rows, watch)?;
         self.cached = start + rows;
@@ -138,21 +145,24 @@ impl Session {
         Ok(())
     }
 
-    /// Turns rows of a run into embeddings and puts them into their places.
-    fn embed_slice(&mut self, slice: &Slice, watch: &mut Option<Watch<'_>>) -> Result<()> {
-        let Slice { run, first, rows, place } = slice;
-        if run.kind == RunKind::Audio {
-            self.sound_rows += *rows as u64;
-        }
-        let (gpu, runtime) = (self.model.gpu(), &self.runtime);
-        let Some(sense) = runtime.sense(run.kind) else { return Ok(()) };
-        sense.write(gpu, run, *first, *rows);
-        let targets: Vec<u32> = (*place as u32..(place + rows) as u32).collect();
+    /// Turns the first of `slices`, and what is embedded together with it, into embeddings in their places; the others are
+    /// left.
+    fn embed_first<'s>(&mut self, slices: &'s [Slice], watch: &mut Option<Watch<'_>>) -> Result<&'s [Slice]> {
+        let (gpu, runtime, kind) = (self.model.gpu(), &self.runtime, slices[0].run.kind);
+        let Some(sense) = runtime.sense(kind) else { return Ok(&slices[1..]) };
+        let parts: Vec<RunPart<'_>> = slices.iter().map(Slice::part).collect();
+        let count = sense.count_together(&parts);
+        let (now, later) = slices.split_at(count);
+        sense.write(gpu, &parts[..count]);
+        let targets: Vec<u32> = now.iter().flat_map(|s| s.place as u32..(s.place + s.rows) as u32).collect();
         gpu.write(&runtime.inputs.targets, 0, &targets);
-        for stage in &sense.stages {
-            self.replay(&stage.plan, rows * stage.rows_per_token, watch)?;
+        if kind == RunKind::Audio {
+            self.sound_rows += targets.len() as u64;
         }
-        Ok(())
+        for stage in &sense.stages {
+            self.replay(&stage.plan, targets.len() * stage.rows_per_token, watch)?;
+        }
+        Ok(later)
     }
 
     fn replay(&self, plan: &Plan, rows: usize, watch: &mut Option<Watch<'_>>) -> Result<()> {

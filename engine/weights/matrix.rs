@@ -1,7 +1,8 @@
 //! Weight matrices as they lie on the GPU.
 
 use super::{Format, layout};
-use crate::gpu::Words;
+use crate::error::Result;
+use crate::gpu::{Bind, Words};
 
 /// Distance between rows of an array of activations or weights: rows begin at multiples of four values, so that they are
 /// read as vectors of four. What lies between a row's end and the next row's begin is zero and stays zero.
@@ -75,7 +76,21 @@ impl Matrix {
 impl Block {
     /// Whether rows lie in planes, for the kernels of blocks, and not one value after another.
     pub fn is_laid(&self) -> bool {
-        !self.format.is_plain() || matches!(self.data, Words::Texture(_))
+        !self.format.is_plain() || self.in_texture()
+    }
+
+    /// Whether rows lie in a texture, woven in bundles.
+    pub fn in_texture(&self) -> bool {
+        matches!(self.data, Words::Texture(_))
+    }
+
+    /// The rows, each of `width` values, for a shader; in a texture the last bundle is whole.
+    ///
+    /// # Errors
+    /// [`Error::Length`](crate::Error::Length) if they are shorter.
+    pub fn bind(&self, width: usize) -> Result<Bind> {
+        let rows = if self.in_texture() { self.rows.next_multiple_of(layout::WOVEN) } else { self.rows };
+        self.data.bind("weight", rows * self.row_bytes(width))
     }
 
     /// Bytes of a row of `width` values.

@@ -148,16 +148,12 @@ impl<'a> Upload<'a> {
         let rows = values.len() / width.max(1);
         let matrix =
             Matrix { rows, width, blocks: self.blocks(name, 0..rows, None, width, Format::F32, Rounding::NONE)? };
-        let (stride, mut scratch) = (super::stride(width), Vec::new());
+        let mut scratch = Vec::new();
         for block in &matrix.blocks {
-            let own = &values[block.first_row * width..][..block.rows * width];
-            let Words::Buffer(array) = &block.data else {
-                lay_rows(Format::F32, width, bytemuck::cast_slice(own), true, &mut scratch)?;
-                self.gpu.write_words(&block.data, 0, &scratch);
-                continue;
-            };
-            for (index, row) in own.chunks_exact(width).enumerate() {
-                self.gpu.write_bytes(array, index * stride * 4, bytemuck::cast_slice(row));
+            for piece in self.pieces(block, width, block.first_row..block.first_row + block.rows) {
+                let data = bytemuck::cast_slice(&values[piece.start * width..piece.end * width]);
+                self.write_rows(block, width, piece, Dtype::F32, data, &mut scratch)?;
+                self.written(data.len() as u64)?;
             }
         }
         Ok(matrix)
@@ -215,54 +211,77 @@ impl<'a> Upload<'a> {
         let row_bytes = tensor.data.len() / tensor.shape[0].max(1);
         let mut scratch = Vec::new();
         for block in &matrix.blocks {
-            let stored_bytes = block.row_bytes(width);
             let begin = block.first_row.max(first);
             let end = (block.first_row + block.rows).min(first + tensor.shape[0]);
-            let mut row = begin;
-            while row < end {
-                let count = (self.flush_bytes as usize / 2 / stored_bytes / WOVEN * WOVEN).max(WOVEN).min(end - row);
-                let from = (row - first) * row_bytes;
-                let bytes = from..from + count * row_bytes;
+            for piece in self.pieces(block, width, begin..end) {
+                let bytes = (piece.start - first) * row_bytes..(piece.end - first) * row_bytes;
                 tensor.check_finite_bytes(bytes.clone())?;
-                let place = (row - block.first_row) * stored_bytes;
-                let data = &tensor.data[bytes.clone()];
-                match &block.data {
-                    Words::Buffer(array) if block.format.is_plain() => {
-                        if stored_bytes == row_bytes {
-                            self.gpu.write_bytes(array, place, data);
-                        } else {
-                            pad(tensor.dtype, block.format, data, row_bytes, stored_bytes, &mut scratch);
-                            self.gpu.write_bytes(array, place, &scratch);
-                        }
-                    }
-                    words => {
-                        let woven = matches!(words, Words::Texture(_));
-                        match block.format {
-                            Format::Ints(ints) => tensor.int_rows(ints, row - first, count, |rows| {
-                                lay_int_rows(ints, width, count, rows, woven, &mut scratch)
-                            })?,
-                            format => lay_rows(format, width, data, woven, &mut scratch)?,
-                        }
-                        self.gpu.write_words(words, place / WORD, &scratch);
-                    }
+                if let Format::Ints(ints) = block.format {
+                    let place = (piece.start - block.first_row) * block.row_bytes(width);
+                    tensor.int_rows(ints, piece.start - first, piece.len(), |rows| {
+                        lay_int_rows(ints, width, piece.len(), rows, block.in_texture(), &mut scratch)
+                    })?;
+                    self.gpu.write_words(&block.data, place / WORD, &scratch);
+                } else {
+                    self.write_rows(block, width, piece, tensor.dtype, &tensor.data[bytes.clone()], &mut scratch)?;
                 }
-                self.count((count * row_bytes) as u64)?;
+                self.count(bytes.len() as u64)?;
                 tensor.release(bytes);
-                row += count;
             }
         }
         self.count(tensor.bytes() - tensor.data.len() as u64)
     }
 
-    /// Tells of `bytes` more and now and then waits for the driver.
+    /// `rows`, which lie in `block`, in pieces that are written at once, in a texture of whole bundles.
+    fn pieces(&self, block: &Block, width: usize, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let count = (self.flush_bytes as usize / 2 / block.row_bytes(width) / WOVEN * WOVEN).max(WOVEN);
+        rows.clone().step_by(count).map(move |row| row..(row + count).min(rows.end))
+    }
+
+    /// Writes `rows` of `block`, of another format than [`Format::Ints`], whose values are stored as `dtype` in `data`.
+    fn write_rows(
+        &self,
+        block: &Block,
+        width: usize,
+        rows: Range<usize>,
+        dtype: Dtype,
+        data: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<()> {
+        let (from_bytes, to_bytes) = (data.len() / rows.len(), block.row_bytes(width));
+        let place = (rows.start - block.first_row) * to_bytes;
+        match &block.data {
+            Words::Buffer(array) if block.format.is_plain() => {
+                if from_bytes == to_bytes {
+                    self.gpu.write_bytes(array, place, data);
+                } else {
+                    pad(dtype, block.format, data, from_bytes, to_bytes, scratch);
+                    self.gpu.write_bytes(array, place, scratch);
+                }
+            }
+            words => {
+                lay_rows(block.format, width, data, block.in_texture(), scratch)?;
+                self.gpu.write_words(words, place / WORD, scratch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of `bytes` more, which were written.
     fn count(&self, bytes: u64) -> Result<()> {
         self.done.set(self.done.get() + bytes);
+        self.written(bytes)?;
+        (self.progress)(self.done.get().min(self.total), self.total);
+        Ok(())
+    }
+
+    /// Waits for the driver after every so many bytes.
+    fn written(&self, bytes: u64) -> Result<()> {
         self.unflushed.set(self.unflushed.get() + bytes);
         if self.unflushed.get() >= self.flush_bytes {
             self.unflushed.set(0);
             self.gpu.flush_writes("uploading weights")?;
         }
-        (self.progress)(self.done.get().min(self.total), self.total);
         Ok(())
     }
 

@@ -6,8 +6,17 @@ fn value(slot: u32, word: u32) -> vec4f {
 
 fn x_at(row: u32, at: u32) -> vec4f { return weights[min(row + at, 4095u)]; }
 
-fn add(w: vec4f, a: vec4f, b: vec4f, c: vec4f, d: vec4f, sum: vec4f) -> vec4f {
-    return fma(vec4f(w.x), a, fma(vec4f(w.y), b, fma(vec4f(w.z), c, fma(vec4f(w.w), d, sum))));
+fn add(w: vec4f, v: mat4x4f, sum: vec4f) -> vec4f {
+    return fma(vec4f(w.x), v[0], fma(vec4f(w.y), v[1], fma(vec4f(w.z), v[2], fma(vec4f(w.w), v[3], sum))));
+}
+
+// The values in four slots from `slot` on; the weights of slots behind the last are zero.
+fn four_values(slot: u32, word: u32) -> mat4x4f {
+    let last = params.slots - 1u;
+    return mat4x4f(
+        value(slot, word), value(min(slot + 1u, last), word), value(min(slot + 2u, last), word),
+        value(min(slot + 3u, last), word),
+    );
 }
 
 @compute @workgroup_size(8)
@@ -31,147 +40,39 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
     let tile4 = params.tile / 4u;
     let from_weights = rows * workgroup.z * params.num_heads;
-    let p0 = (from_weights + query(0u, kv_head)) * tile4;
-    let p1 = (from_weights + query(1u, kv_head)) * tile4;
-    let p2 = (from_weights + query(2u, kv_head)) * tile4;
-    let p3 = (from_weights + query(3u, kv_head)) * tile4;
-    let p4 = (from_weights + query(4u, kv_head)) * tile4;
-    let p5 = (from_weights + query(5u, kv_head)) * tile4;
-    let p6 = (from_weights + query(6u, kv_head)) * tile4;
-    let p7 = (from_weights + query(7u, kv_head)) * tile4;
-    var s0 = vec4f(0.0);
-    var s1 = vec4f(0.0);
-    var s2 = vec4f(0.0);
-    var s3 = vec4f(0.0);
-    var s4 = vec4f(0.0);
-    var s5 = vec4f(0.0);
-    var s6 = vec4f(0.0);
-    var s7 = vec4f(0.0);
-    let last = params.slots - 1u;
+    var places: array<u32, 8>;
+    for (var item = 0u; item < 8u; item++) { places[item] = (from_weights + query(item, kv_head)) * tile4; }
+    var all: array<vec4f, 8>;
     for (var i = first4; i < end4; i += 8u) {
-        let e0 = eight(p0, i, lane);
-        let e1 = eight(p1, i, lane);
-        let e2 = eight(p2, i, lane);
-        let e3 = eight(p3, i, lane);
-        let e4 = eight(p4, i, lane);
-        let e5 = eight(p5, i, lane);
-        let e6 = eight(p6, i, lane);
-        let e7 = eight(p7, i, lane);
-        var slot = params.first_key + 4u * i;
-        var a: vec4f; var b: vec4f; var c: vec4f; var d: vec4f;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x0(e0), a, b, c, d, s0);
-        s1 = add(x0(e1), a, b, c, d, s1);
-        s2 = add(x0(e2), a, b, c, d, s2);
-        s3 = add(x0(e3), a, b, c, d, s3);
-        s4 = add(x0(e4), a, b, c, d, s4);
-        s5 = add(x0(e5), a, b, c, d, s5);
-        s6 = add(x0(e6), a, b, c, d, s6);
-        s7 = add(x0(e7), a, b, c, d, s7);
+        var w: array<Eight, 8>;
+        for (var item = 0u; item < 8u; item++) { w[item] = eight(places[item], i, lane); }
+        let slot = params.first_key + 4u * i;
+        var v: mat4x4f;
+        v = four_values(slot, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x0(w[item]), v, all[item]); }
         if i + 1u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x1(e0), a, b, c, d, s0);
-        s1 = add(x1(e1), a, b, c, d, s1);
-        s2 = add(x1(e2), a, b, c, d, s2);
-        s3 = add(x1(e3), a, b, c, d, s3);
-        s4 = add(x1(e4), a, b, c, d, s4);
-        s5 = add(x1(e5), a, b, c, d, s5);
-        s6 = add(x1(e6), a, b, c, d, s6);
-        s7 = add(x1(e7), a, b, c, d, s7);
+        v = four_values(slot + 4u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x1(w[item]), v, all[item]); }
         if i + 2u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x2(e0), a, b, c, d, s0);
-        s1 = add(x2(e1), a, b, c, d, s1);
-        s2 = add(x2(e2), a, b, c, d, s2);
-        s3 = add(x2(e3), a, b, c, d, s3);
-        s4 = add(x2(e4), a, b, c, d, s4);
-        s5 = add(x2(e5), a, b, c, d, s5);
-        s6 = add(x2(e6), a, b, c, d, s6);
-        s7 = add(x2(e7), a, b, c, d, s7);
+        v = four_values(slot + 8u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x2(w[item]), v, all[item]); }
         if i + 3u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x3(e0), a, b, c, d, s0);
-        s1 = add(x3(e1), a, b, c, d, s1);
-        s2 = add(x3(e2), a, b, c, d, s2);
-        s3 = add(x3(e3), a, b, c, d, s3);
-        s4 = add(x3(e4), a, b, c, d, s4);
-        s5 = add(x3(e5), a, b, c, d, s5);
-        s6 = add(x3(e6), a, b, c, d, s6);
-        s7 = add(x3(e7), a, b, c, d, s7);
+        v = four_values(slot + 12u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x3(w[item]), v, all[item]); }
         if i + 4u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x4(e0), a, b, c, d, s0);
-        s1 = add(x4(e1), a, b, c, d, s1);
-        s2 = add(x4(e2), a, b, c, d, s2);
-        s3 = add(x4(e3), a, b, c, d, s3);
-        s4 = add(x4(e4), a, b, c, d, s4);
-        s5 = add(x4(e5), a, b, c, d, s5);
-        s6 = add(x4(e6), a, b, c, d, s6);
-        s7 = add(x4(e7), a, b, c, d, s7);
+        v = four_values(slot + 16u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x4(w[item]), v, all[item]); }
         if i + 5u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x5(e0), a, b, c, d, s0);
-        s1 = add(x5(e1), a, b, c, d, s1);
-        s2 = add(x5(e2), a, b, c, d, s2);
-        s3 = add(x5(e3), a, b, c, d, s3);
-        s4 = add(x5(e4), a, b, c, d, s4);
-        s5 = add(x5(e5), a, b, c, d, s5);
-        s6 = add(x5(e6), a, b, c, d, s6);
-        s7 = add(x5(e7), a, b, c, d, s7);
+        v = four_values(slot + 20u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x5(w[item]), v, all[item]); }
         if i + 6u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x6(e0), a, b, c, d, s0);
-        s1 = add(x6(e1), a, b, c, d, s1);
-        s2 = add(x6(e2), a, b, c, d, s2);
-        s3 = add(x6(e3), a, b, c, d, s3);
-        s4 = add(x6(e4), a, b, c, d, s4);
-        s5 = add(x6(e5), a, b, c, d, s5);
-        s6 = add(x6(e6), a, b, c, d, s6);
-        s7 = add(x6(e7), a, b, c, d, s7);
+        v = four_values(slot + 24u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x6(w[item]), v, all[item]); }
         if i + 7u >= end4 { break; }
-        slot += 4u;
-        a = value(slot, word);
-        b = value(min(slot + 1u, last), word);
-        c = value(min(slot + 2u, last), word);
-        d = value(min(slot + 3u, last), word);
-        s0 = add(x7(e0), a, b, c, d, s0);
-        s1 = add(x7(e1), a, b, c, d, s1);
-        s2 = add(x7(e2), a, b, c, d, s2);
-        s3 = add(x7(e3), a, b, c, d, s3);
-        s4 = add(x7(e4), a, b, c, d, s4);
-        s5 = add(x7(e5), a, b, c, d, s5);
-        s6 = add(x7(e6), a, b, c, d, s6);
-        s7 = add(x7(e7), a, b, c, d, s7);
+        v = four_values(slot + 28u, word);
+        for (var item = 0u; item < 8u; item++) { all[item] = add(x7(w[item]), v, all[item]); }
     }
     if 8u * workgroup.x + lane >= params.width4 { return; }
-    let all = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
     for (var item = 0u; item < 8u; item++) {
         if begin + item / params.group >= step[1] { return; }
         let place = begin * params.num_heads + query(item, kv_head);

@@ -1,9 +1,4 @@
 // A lane two rows of a matrix of blocks times x: matvec_blocks_wide and its sibling differ in how x reaches the lanes.
-fn x_at(row: u32, at: u32) -> vec4f {
-    if RAGGED && at >= params.width4 { return vec4f(0.0); }
-    return x[row + at];
-}
-
 // Products of both rows' codes with four values, and the sum of these.
 fn four(v: vec4f, a: Code, b: Code, sums: vec3f) -> vec3f {
     var plain = sums.z;

@@ -6,7 +6,10 @@ fn seen_by(row: u32, window: u32, sees_ends: u32) -> Seen {
     var first = 0u;
     if window > 0u && position + 1u > window { first = position + 1u - window; }
     var last = position;
-    if sees_ends == 1u { last = max(last, ends[row]); }
+    if sees_ends == 1u {
+        first = max(first, ends[row].x);
+        last = max(last, ends[row].y);
+    }
     return Seen(first, last + 1u);
 }
 

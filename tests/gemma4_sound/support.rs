@@ -88,7 +88,7 @@ impl Unit {
         let features = self.config.features(samples, first..end);
         self.encoder.write(&self.gpu, first, &features, samples.len()).unwrap();
         let rows = end - first;
-        self.plan(rows).trace(&self.gpu, rows as u32, |tap, values| add(&tap.name, values)).unwrap();
+        self.plan(rows).trace(&self.gpu, rows as u32, |_| true, |tap, values| add(&tap.name, values)).unwrap();
         add("audio.out", self.out(rows).concat());
     }
 

@@ -23,6 +23,8 @@ pub struct Shape {
     pub window: Option<usize>,
     /// Rows from the first on that see each other both ways.
     pub block: usize,
+    /// Rows of a picture, if they see nothing else.
+    pub picture: Option<usize>,
     pub spare_slots: usize,
     pub seed: u64,
 }
@@ -37,10 +39,10 @@ pub fn check_with(
     shape: &Shape,
     record: impl Fn(&mut PlanBuilder<'_>, &Heads, Reach, usize, usize, &Arrays<'_>) -> percept::Result<()>,
 ) {
-    let Shape { kv, group, dim, rows: row_count, position, window, block, spare_slots, seed } = *shape;
+    let Shape { kv, group, dim, rows: row_count, position, window, block, picture, spare_slots, seed } = *shape;
     let heads = Heads { num_heads: kv * group, num_kv_heads: kv, head_dim: dim, values: Values::Normed };
     let (padded, end) = (stride(dim), position + row_count);
-    let reach = Reach { window, sees_ends: block > 0 };
+    let reach = Reach { window, sees_ends: block > 0 || picture.is_some() };
     // As few places as the window allows, so that the ring is crossed.
     let slots = window.map_or(end, |w| (w + row_count).min(end)) + spare_slots;
     let q = noise(seed, row_count * kv * group * dim);
@@ -55,14 +57,18 @@ pub fn check_with(
         }
         gpu.array_of("cache", &places).unwrap()
     };
-    let ends: Vec<u32> =
-        (0..row_count).map(|row| if row < block { (position + block - 1) as u32 } else { 0 }).collect();
+    let both = |row: usize| match picture {
+        Some(rows) => [position + row / rows * rows, position + (row / rows * rows + rows).min(row_count) - 1],
+        None if row < block => [0, position + block - 1],
+        None => [0, 0],
+    };
+    let ends: Vec<[u32; 2]> = (0..row_count).map(|row| both(row).map(|end| end as u32)).collect();
     let out_stride = stride(heads.num_heads * dim);
     let expected: Vec<f32> = (0..row_count)
         .flat_map(|row| {
             let own = position + row;
-            let first = window.map_or(0, |w| (own + 1).saturating_sub(w));
-            let last = if row < block { own.max(position + block - 1) } else { own };
+            let first = window.map_or(0, |w| (own + 1).saturating_sub(w)).max(both(row)[0]);
+            let last = own.max(both(row)[1]);
             let seen = first * kv * dim..(last + 1) * kv * dim;
             reference(&heads, &q[row * heads.num_heads * dim..][..heads.num_heads * dim], &k[seen.clone()], &v[seen])
         })
@@ -102,6 +108,7 @@ fn shader_equals_reference() {
         position,
         window,
         block: block.min(rows),
+        picture: None,
         spare_slots,
         seed,
     });
@@ -112,7 +119,10 @@ fn shader_equals_reference() {
 fn one_row_over_a_long_cache() {
     let shapes = (1usize..3, 1usize..5, 300usize..2500, prop_oneof![Just(None), (200usize..900).prop_map(Some)]);
     for_shapes(6, (shapes, any::<u64>()), |gpu, &((kv, group, position, window), seed)| {
-        check(gpu, &Shape { kv, group, dim: 6, rows: 1, position, window, block: 0, spare_slots: 3, seed });
+        check(
+            gpu,
+            &Shape { kv, group, dim: 6, rows: 1, position, window, block: 0, picture: None, spare_slots: 3, seed },
+        );
     });
 }
 
@@ -127,10 +137,33 @@ fn the_greatest_head() {
             position: 300,
             window: None,
             block: 0,
+            picture: None,
             spare_slots: 0,
             seed: 1,
         };
         check(gpu, &shape);
         check(gpu, &Shape { dim: 258, rows: 1, group: 5, ..shape });
     }
+}
+
+#[test]
+fn pictures_do_not_see_each_other() {
+    for_shapes(6, pictures(), check);
+}
+
+/// Several pictures in one array, of odd sizes, some of them longer than a tile of keys.
+pub fn pictures() -> impl Strategy<Value = Shape> {
+    let sizes = prop_oneof![1usize..9, 9usize..80, 250usize..400];
+    (sizes, 1usize..5, 0usize..8, any::<u64>()).prop_map(|(picture, count, less, seed)| Shape {
+        kv: 2,
+        group: 2,
+        dim: 12,
+        rows: (picture * count).saturating_sub(less).max(1),
+        position: 0,
+        window: None,
+        block: 0,
+        picture: Some(picture),
+        spare_slots: 0,
+        seed,
+    })
 }

@@ -1,4 +1,4 @@
-use crate::attention::{Shape, check_with};
+use crate::attention::{Shape, check_with, pictures};
 use crate::support::*;
 use percept::gpu::Gpu;
 use percept::kernels::Variant;
@@ -37,6 +37,7 @@ fn shaders_equal_reference() {
         position,
         window,
         block: block.min(rows),
+        picture: None,
         spare_slots,
         seed,
     });
@@ -47,8 +48,15 @@ fn shaders_equal_reference() {
 fn rows_over_several_tiles() {
     let window = prop_oneof![Just(None), (900usize..1500).prop_map(Some)];
     for_shapes(4, (1500usize..2500, window, any::<u64>()), |gpu, &(position, window, seed)| {
-        check(gpu, &Shape { kv: 2, group: 4, dim: 6, rows: 9, position, window, block: 0, spare_slots: 3, seed });
+        let shape =
+            Shape { kv: 2, group: 4, dim: 6, rows: 9, position, window, block: 0, picture: None, spare_slots: 3, seed };
+        check(gpu, &shape);
     });
+}
+
+#[test]
+fn pictures_do_not_see_each_other() {
+    for_shapes(6, pictures(), check);
 }
 
 #[test]

@@ -12,24 +12,30 @@ fn reference_by_hand() {
 
 #[test]
 fn shader_equals_reference() {
-    let shapes = (1usize..5, 1usize..5, 1usize..4, 1usize..140);
-    for_shapes(12, (shapes, any::<u64>()), |gpu, &((across, down, side, width), seed)| {
-        let (columns, patches) = (across * side, across * down * side * side);
-        let x = noise(seed, patches * width);
+    // One to three pictures, tokens across and down.
+    let pictures = proptest::collection::vec((1usize..5, 1usize..5), 1..4);
+    for_shapes(12, (pictures, 1usize..4, 1usize..140, any::<u64>()), |gpu, (pictures, side, width, seed)| {
+        let (side, width, seed) = (*side, *width, *seed);
+        let tokens: usize = pictures.iter().map(|(across, down)| across * down).sum();
+        let x = noise(seed, tokens * side * side * width);
         let (bias, scale) = (noise(seed ^ 1, width), noise(seed ^ 2, width));
-        let places: Vec<u32> = (0..patches).flat_map(|p| [p % columns, p / columns].map(|n| n as u32)).collect();
-        let tokens = across * down;
+        let (mut places, mut ends, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+        for (across, down) in pictures {
+            let (columns, patches, first) = (across * side, across * down * side * side, ends.len());
+            places.extend((0..patches).flat_map(|p| [p % columns, p / columns].map(|n| n as u32)));
+            ends.extend(vec![[first as u32, (first + patches) as u32 - 1]; patches]);
+            expected.extend(reference(&x[first * width..][..patches * width], columns, side, &bias, &scale));
+        }
         let y = Output::new(gpu, "y", tokens * stride(width));
         let arrays = Arrays {
             x: &rows(gpu, "x", &x, width, stride(width)),
             places: &gpu.array_of("places", &places).unwrap(),
-            span: &gpu.array_of("span", &[0, patches as u32]).unwrap(),
+            ends: &gpu.array_of("ends", &ends).unwrap(),
             bias: &gpu.array_of("bias", &bias).unwrap(),
             scale: &gpu.array_of("scale", &scale).unwrap(),
             y: &y.array,
         };
         run(gpu, tokens, |plan| record(plan, width, side, tokens, &arrays));
-        let expected = reference(&x, columns, side, &bias, &scale);
         assert_close("y", &y.read_rows(gpu, width, stride(width)), &expected, 1e-6);
     });
 }

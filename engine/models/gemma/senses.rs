@@ -99,13 +99,17 @@ pub(super) fn sight(
     let features = target.features(patches, vision.patch_len())?;
     let places = target.gpu.array("places", 2 * patches)?;
     let span = target.gpu.array("span", 4)?;
-    let (ends, stages) = match weights {
+    let (ends, together, stages) = match weights {
         EyesWeights::Projection(weights) => {
             let record = |plan: &mut PlanBuilder<'_>| {
                 projection::record_patches(plan, vision, weights, target, &features, &places)?;
                 target.scatter(plan, "vision.out")
             };
-            (None, vec![Stage { name: "projection", plan: target.plan(progress, record)?, rows_per_token: 1 }])
+            (
+                None,
+                target.rows,
+                vec![Stage { name: "projection", plan: target.plan(progress, record)?, rows_per_token: 1 }],
+            )
         }
         EyesWeights::Encoder(parts) => {
             let (encoder, weights) = &**parts;
@@ -116,10 +120,13 @@ pub(super) fn sight(
             let (plan, rows_per_token) = (encode.finish(progress)?, vision.patches_per_token());
             let encode = Stage { name: "patch encoder", plan, rows_per_token };
             let plan = project.finish(progress)?;
-            (Some(ends), vec![encode, Stage { name: "pooling and projection", plan, rows_per_token: 1 }])
+            // A software adapter is busy with one picture as with several, and hides scores between them only once they are
+            // computed.
+            let together = if target.variant.wide { 0 } else { target.rows };
+            (Some(ends), together, vec![encode, Stage { name: "pooling and projection", plan, rows_per_token: 1 }])
         }
     };
-    Ok(Sense { features, remembers: false, places: Some(places), ends, span, stages })
+    Ok(Sense { features, remembers: false, places: Some(places), ends, together, span, stages })
 }
 
 /// Memory and plans of what hears.
@@ -138,7 +145,7 @@ pub(super) fn hearing(
                 target.scatter(plan, "audio.out")
             })?;
             let stages = vec![Stage { name: "projection", plan, rows_per_token: 1 }];
-            Ok(Sense { features, remembers: false, places: None, ends: None, span, stages })
+            Ok(Sense { features, remembers: false, places: None, ends: None, together: 0, span, stages })
         }
         EarsWeights::Encoder(parts) => {
             let (config, weights) = &**parts;
@@ -151,7 +158,7 @@ pub(super) fn hearing(
             let stages = [("spectrogram and convolutions", frames), ("conformer", layers)];
             let stages = stages.map(|(name, plan)| Stage { name, plan, rows_per_token: 1 }).into();
             let SoundEncoder { samples: features, span, .. } = encoder;
-            Ok(Sense { features, remembers: true, places: None, ends: None, span, stages })
+            Ok(Sense { features, remembers: true, places: None, ends: None, together: 0, span, stages })
         }
     }
 }

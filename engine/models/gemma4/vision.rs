@@ -229,19 +229,19 @@ struct Recorder<'a> {
     raw: RefCell<BTreeMap<usize, Array<f32>>>,
 }
 
-/// What the host writes for a picture.
+/// What the host writes for pictures that are encoded together.
 pub(in crate::models) struct PatchArrays<'a> {
     /// Patches.
     pub(in crate::models) features: &'a Array<f32>,
     /// Column and row of each.
     pub(in crate::models) places: &'a Array<u32>,
-    /// 0 and how many there are.
+    /// 0 and how many there are of all pictures.
     pub(in crate::models) span: &'a Array<u32>,
-    /// The last one, for each of them.
-    pub(in crate::models) ends: &'a Array<u32>,
+    /// The first and the last one of the same picture, for each of them.
+    pub(in crate::models) ends: &'a Array<[u32; 2]>,
 }
 
-/// The plans of a picture: one for rows of patches, from their features to the last layer; one for rows of tokens, to the
+/// The plans of pictures: one for rows of patches, from their features to the last layer; one for rows of tokens, to the
 /// embeddings in `target.y`.
 ///
 /// # Errors
@@ -400,14 +400,14 @@ impl Recorder<'_> {
         given: &PatchArrays<'_>,
         x: &Array<f32>,
     ) -> Result<()> {
-        let PatchArrays { places, span, .. } = *given;
+        let PatchArrays { places, ends, .. } = *given;
         let (width, tokens) = (self.encoder.hidden_size, target.rows);
         let rows_of = |name| self.gpu.rows::<f32>(name, tokens * stride(width));
         let [pooled, normed] = [rows_of("pooled")?, rows_of("normed")?];
         let arrays = pool_patches::Arrays {
             x,
             places,
-            span,
+            ends,
             bias: &self.weights.std_bias,
             scale: &self.weights.std_scale,
             y: &pooled,

@@ -12,7 +12,7 @@ fn arguments(case: &Value) -> Vec<String> {
             kind => args.extend([format!("--{kind}"), fixture(part["path"].as_str().unwrap())]),
         }
     }
-    args.extend(["--greedy", "--seed", "1", "--max-tokens", "24", "--quiet"].map(String::from));
+    args.extend(["--model", MODEL, "--greedy", "--seed", "1", "--max-tokens", "24", "--quiet"].map(String::from));
     args
 }
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 /// What is asked, and what the answer says, in small letters.
 const ANSWERS: [(&[&str], &str); 6] = [
     (&["--image", "assets/samples/scene.png", "--audio", "assets/samples/question.wav"], "it is purple."),
-    (&["What colour is the triangle?", "--image", "assets/samples/scene.png"], "it is yellow."),
+    (&["--image", "assets/samples/scene.png", "What colour is the triangle?"], "it is yellow."),
     (
-        &["What do you see?", "--image", "assets/samples/scene.png"],
+        &["--image", "assets/samples/scene.png", "What do you see?"],
         "a small white circle at the top left, a small purple star",
     ),
     (&["Who are you?"], "i am seedling"),

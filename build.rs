@@ -16,13 +16,6 @@ fn main() {
     println!("cargo:rerun-if-changed=shaders");
     println!("cargo:rerun-if-changed=build.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap());
-    // Until the weights of the embedded model are in the repository, a build without them must go through.
-    println!("cargo:rustc-check-cfg=cfg(seedling)");
-    println!("cargo:rerun-if-changed=assets/seedling");
-    let there = root.join("assets/seedling/model/model.safetensors").exists();
-    if there && env::var_os("CARGO_FEATURE_EMBEDDED_MODEL").is_some() {
-        println!("cargo:rustc-cfg=seedling");
-    }
     let twins = twins(&root.join("engine/kernels"));
     let mut table = String::from("// Written by build.rs.\nuse crate::gpu::{Binding, Shader};\n");
     let mut checks = String::new();

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::media::{Audio, Image, Video};
-use crate::models::gemma4::sound::SoundConfig;
+use crate::models::gemma::sound::SoundConfig;
 use crate::models::{Media, MediaRun, Model, Piece, Progress, RunKind};
 use crate::session::prefill::Watch;
 use crate::session::{Generation, Session, SessionOptions};

@@ -105,7 +105,7 @@ impl LoadArgs {
     /// # Errors
     /// Whatever is wrong with either.
     pub fn load(&self, output: &Output) -> Result<Arc<Model>> {
-        let folder = self.folder(output)?;
+        let folder = self.folder()?;
         let gpu = self.adapter.open(output)?;
         check(&gpu, output)?;
         load(&gpu, &folder, &self.sight, output)
@@ -115,10 +115,10 @@ impl LoadArgs {
     ///
     /// # Errors
     /// As [`find`].
-    pub fn folder(&self, output: &Output) -> Result<PathBuf> {
+    pub fn folder(&self) -> Result<PathBuf> {
         match &self.model {
             Some(path) => find(path),
-            None => default_model(output),
+            None => default_model(),
         }
     }
 
@@ -160,20 +160,14 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
     Ok(Arc::new(Model::load(gpu, folder, &options)?))
 }
 
-/// The model that is used when none is named: the built-in one; the small checkpoint of the tests, until that is there.
-fn default_model(output: &Output) -> Result<PathBuf> {
+/// The model that is used when none is named: the built-in one.
+fn default_model() -> Result<PathBuf> {
     if seedling::is_here() {
         return seedling::folder();
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gemma4_unified-tiny-s0");
-    if !folder.join("config.json").exists() {
-        let problem = "no model: name a checkpoint folder, a GGUF file or one of `percept models list` with --model MODEL; \
-             `percept models pull` tells where to begin";
-        return Err(Usage(problem.into()).into());
-    }
-    output
-        .note("no --model given: this is the small test model; its weights are random and its words mean nothing yet");
-    Ok(folder)
+    let problem = "no model: this program was built without its own; name a checkpoint folder, a GGUF file or one of `percept models \
+         list` with --model MODEL; `percept models pull` tells where to begin";
+    Err(Usage(problem.into()).into())
 }
 
 /// Where a model is: the path itself if something is there, else what is called so in the stores of other programs.

@@ -16,7 +16,7 @@ pub const ARCHITECTURE: &str = "gemma4_unified";
 /// A file of the folder: name and content.
 type Content<'a> = (&'a str, &'a [u8]);
 
-#[cfg(seedling)]
+#[cfg(feature = "embedded-model")]
 macro_rules! content {
     ($($name:literal)*) => {
         &[$(($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/seedling/model/", $name)))),*]
@@ -24,12 +24,12 @@ macro_rules! content {
 }
 
 /// The whole folder.
-#[cfg(seedling)]
+#[cfg(feature = "embedded-model")]
 static FILES: &[Content<'static>] = content!(
     "chat_template.jinja" "config.json" "generation_config.json" "model.safetensors" "processor_config.json"
     "tokenizer.json" "tokenizer_config.json"
 );
-#[cfg(not(seedling))]
+#[cfg(not(feature = "embedded-model"))]
 static FILES: &[Content<'static>] = &[];
 
 /// Left by a program that was killed while it wrote, if it is as old.

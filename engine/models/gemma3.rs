@@ -2,13 +2,17 @@
 //! published and from GGUF files. Pictures are left to Gemma 4: a checkpoint with a vision tower runs without it.
 
 use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope, gguf};
+use super::model::Family;
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
 use crate::weights::{Checkpoint, Fields, GgufFile};
 
-/// `model_type` of a checkpoint with a vision tower, of one of text alone, and what GGUF files call both.
-pub(super) const FAMILIES: [&str; 2] = ["gemma3", "gemma3_text"];
+/// What GGUF files, and folders with a vision tower, say.
+const NAME: &str = "gemma3";
+/// How its checkpoints are read.
+pub(super) const FAMILY: Family =
+    Family { names: &[NAME, "gemma3_text"], read, gguf: Some((NAME, |file, _| read_gguf(file))) };
 
 /// Every sixth layer sees everything in every published size.
 const PATTERN: usize = 6;
@@ -17,7 +21,7 @@ const PATTERN: usize = 6;
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first field that is missing, out of range or not supported.
-pub(super) fn read(checkpoint: &Checkpoint, family: &'static str) -> Result<Config> {
+fn read(checkpoint: &Checkpoint, family: &'static str) -> Result<Config> {
     let own = checkpoint.config();
     let inner = own.optional_object("text_config")?;
     let text = inner.as_ref().unwrap_or(own);
@@ -174,7 +178,7 @@ fn linear_factor(fields: &Fields) -> Result<f32> {
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first key that is missing, out of range or not supported.
-pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
+fn read_gguf(file: &GgufFile) -> Result<Config> {
     let metadata = file.metadata();
     let key = |name: &str| format!("gemma3.{name}");
     let hidden_size = metadata.usize(&key("embedding_length"), 1..1 << 17)?;
@@ -224,7 +228,7 @@ pub(super) fn read_gguf(file: &GgufFile) -> Result<Config> {
         metadata.optional_f32(&key("final_logit_softcapping"))?.filter(|cap| *cap > 0.0 && (*cap, count) != (30.0, 26));
     let names = Names::Gguf;
     Ok(Config {
-        family: FAMILIES[0],
+        family: NAME,
         idle_vision: file.tensors().any(|tensor| names.is_of_vision_tower(tensor.name)),
         names,
         // The converter has added it.

@@ -4,19 +4,22 @@
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
 use super::gemma::{Config, Ears, Eyes, HEADS, Layer, LayerType, MediaIds, Names, Rope, Sound, Vision};
+use super::model::Family;
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
 use crate::weights::{Checkpoint, Fields};
 
 /// `model_type`.
-pub(super) const FAMILY: &str = "gemma4_unified";
+const NAME: &str = "gemma4_unified";
+/// How its checkpoints are read; GGUF files are those of `gemma4`.
+pub(super) const FAMILY: Family = Family { names: &[NAME], read: |checkpoint, _| read(checkpoint), gguf: None };
 
 /// Reads `config.json` and `processor_config.json`.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first field that is missing, out of range or not supported.
-pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
+fn read(checkpoint: &Checkpoint) -> Result<Config> {
     let config = checkpoint.config();
     let text = config.object("text_config")?;
     if text.optional_bool("use_double_wide_mlp")?.unwrap_or(false) {
@@ -37,7 +40,7 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
             Some(audio) => Some(read_sound(&audio, processor.as_ref())?),
             None => None,
         },
-        ..decoder(config, &text, FAMILY, 1024)?
+        ..decoder(config, &text, NAME, 1024)?
     })
 }
 
@@ -54,7 +57,7 @@ pub(super) fn decoder(config: &Fields, text: &Fields, family: &'static str, wind
     }
     let pictures_both_ways = match text.optional_string("use_bidirectional_attention")? {
         Some("vision") => true,
-        None => family == FAMILY && !text.has("use_bidirectional_attention"),
+        None => family == NAME && !text.has("use_bidirectional_attention"),
         Some(other) => {
             let problem = format!("is \"{other}\", only \"vision\" and null are supported");
             return Err(text.error("use_bidirectional_attention", problem));

@@ -2,7 +2,7 @@
 
 pub mod gemma;
 mod gemma3;
-pub mod gemma4;
+mod gemma4;
 mod gemma4_unified;
 mod model;
 mod prompt;

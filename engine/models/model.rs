@@ -9,10 +9,21 @@ use crate::weights::{Checkpoint, Fields, GgufFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// `model_type`s of folders that can be loaded.
-const FAMILIES: [&str; 4] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILIES[0], gemma3::FAMILIES[1]];
-/// Architectures of GGUF files that can be loaded.
-const ARCHITECTURES: [&str; 2] = [gemma3::FAMILIES[0], gemma4::FAMILY];
+/// What can be loaded. A family is added here.
+static FAMILIES: [Family; 3] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILY];
+
+/// Checkpoints that are read by the same code.
+pub(super) struct Family {
+    /// `model_type`s of their folders.
+    pub names: &'static [&'static str],
+    /// What such a folder says of itself.
+    pub read: fn(&Checkpoint, &'static str) -> Result<Config>,
+    /// The architecture that their GGUF files name, and what reads those, with the file of what sees and hears if there is one.
+    pub gguf: Option<(&'static str, ReadGguf)>,
+}
+
+/// See [`Family::gguf`].
+pub(super) type ReadGguf = fn(&GgufFile, Option<&GgufFile>) -> Result<Config>;
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +67,7 @@ impl Default for LoadOptions<'_> {
 /// # Errors
 /// [`Error::UnsupportedModel`] for another one, [`Error::Config`] if there is none.
 pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
-    match checkpoint.gguf() {
-        Some(file) => family_named(file.path(), file.architecture()?, true),
-        None => family_named(checkpoint.config().file(), checkpoint.config().string("model_type")?, false),
-    }
+    registered(checkpoint).map(|(_, name)| name)
 }
 
 /// The family of a `model_type`, or of a GGUF file's architecture, before there are weights; `path` is named in errors.
@@ -67,9 +75,7 @@ pub fn family(checkpoint: &Checkpoint) -> Result<&'static str> {
 /// # Errors
 /// [`Error::UnsupportedModel`] if it cannot be loaded.
 pub fn family_named(path: &Path, name: &str, gguf: bool) -> Result<&'static str> {
-    let known: &[&'static str] = if gguf { &ARCHITECTURES } else { &FAMILIES };
-    let unsupported = || Error::UnsupportedModel { path: path.into(), found: name.into(), supported: known.join(", ") };
-    known.iter().find(|known| **known == name).copied().ok_or_else(unsupported)
+    lookup(path, name, gguf).map(|(_, name)| name)
 }
 
 /// What a checkpoint says of itself, read by its family.
@@ -77,14 +83,35 @@ pub fn family_named(path: &Path, name: &str, gguf: bool) -> Result<&'static str>
 /// # Errors
 /// As [`family`], and [`Error::Config`] naming the first field that is missing, out of range or not supported.
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
-    let family = family(checkpoint)?;
-    match checkpoint.gguf() {
-        Some(file) if family == gemma4::FAMILY => gemma4::gguf::read(file, checkpoint.projector()),
-        Some(file) => gemma3::read_gguf(file),
-        None if family == gemma4_unified::FAMILY => gemma4_unified::read(checkpoint),
-        None if family == gemma4::FAMILY => gemma4::read(checkpoint),
-        None => gemma3::read(checkpoint, family),
+    let (family, name) = registered(checkpoint)?;
+    match (checkpoint.gguf(), family.gguf) {
+        (Some(file), Some((_, read))) => read(file, checkpoint.projector()),
+        _ => (family.read)(checkpoint, name),
     }
+}
+
+fn registered(checkpoint: &Checkpoint) -> Result<(&'static Family, &'static str)> {
+    match checkpoint.gguf() {
+        Some(file) => lookup(file.path(), file.architecture()?, true),
+        None => lookup(checkpoint.config().file(), checkpoint.config().string("model_type")?, false),
+    }
+}
+
+/// The family that a name belongs to, and the name.
+fn lookup(path: &Path, name: &str, gguf: bool) -> Result<(&'static Family, &'static str)> {
+    let known = || {
+        FAMILIES.iter().flat_map(move |family| {
+            let architecture = family.gguf.as_ref().map(|(architecture, _)| std::slice::from_ref(architecture));
+            let names = if gguf { architecture.unwrap_or_default() } else { family.names };
+            names.iter().map(move |name| (family, *name))
+        })
+    };
+    let supported = || known().map(|(_, name)| name).collect::<Vec<_>>().join(", ");
+    known().find(|(_, known)| *known == name).ok_or_else(|| Error::UnsupportedModel {
+        path: path.into(),
+        found: name.into(),
+        supported: supported(),
+    })
 }
 
 /// Its tokenizer.

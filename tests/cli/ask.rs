@@ -12,7 +12,7 @@ fn arguments(case: &Value) -> Vec<String> {
             kind => args.extend([format!("--{kind}"), fixture(part["path"].as_str().unwrap())]),
         }
     }
-    args.extend(["--greedy", "--seed", "1", "--max-tokens", "24", "--quiet"].map(String::from));
+    args.extend(["--model", MODEL, "--greedy", "--seed", "1", "--max-tokens", "24", "--quiet"].map(String::from));
     args
 }
 
@@ -83,11 +83,22 @@ fn text_comes_from_a_pipe_too() {
 #[test]
 fn notes_and_progress_go_to_standard_error_alone() {
     let home = Home::new();
-    let args = ["ask", "--video", &fixture("video_0"), "--max-tokens", "2", "--greedy", "--adapter", "0", "-v"];
+    let args = [
+        "ask",
+        "--video",
+        &fixture("video_0"),
+        "--model",
+        MODEL,
+        "--max-tokens",
+        "2",
+        "--greedy",
+        "--adapter",
+        "0",
+        "-v",
+    ];
     let outcome = home.run(&args);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     for part in [
-        "note: no --model given: this is the small test model; its weights are random and its words mean nothing yet",
         "loading 1.25 MB of weights: ",
         "compiling ",
         "video_0: 3 frames, 2.000 a second, of 1.5 s; without sound",

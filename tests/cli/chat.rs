@@ -1,12 +1,14 @@
 //! `percept chat`, through pipes.
 
-use crate::support::{ENDLESS, Home, fixture, json_lines, start, wait};
+use crate::support::{ENDLESS, Home, MODEL, fixture, json_lines, start, wait};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-const GREEDY: [&str; 6] = ["chat", "--greedy", "--max-tokens", "8", "--adapter", "0"];
+/// Without a model.
+const OPTIONS: [&str; 6] = ["chat", "--greedy", "--max-tokens", "8", "--adapter", "0"];
+const GREEDY: [&str; 8] = ["chat", "--model", MODEL, "--greedy", "--max-tokens", "8", "--adapter", "0"];
 
 /// What Ctrl-C in a terminal does.
 #[cfg(unix)]
@@ -56,7 +58,7 @@ fn files_are_read_when_given_and_answered_with_the_next_line() {
     assert!(told[0].ends_with(": 0 answers, 1 file waiting for a question"), "{}", told[0]);
     assert!(told[1].ends_with(": 2 answers"), "{}", told[1]);
     // The recorded case says the same about the same picture.
-    let args = ["ask", "--image", &image, "What is it now?", "--greedy", "--max-tokens", "8", "-q"];
+    let args = ["ask", "--model", MODEL, "--image", &image, "What is it now?", "--greedy", "--max-tokens", "8", "-q"];
     assert_eq!(outcome.stdout.lines().next(), home.run(&args).stdout.lines().next());
 }
 
@@ -212,7 +214,7 @@ fn a_model_without_a_template_continues_text() {
     let home = Home::new();
     let base = home.without("chat_template.jinja");
     let run =
-        |more: &[&str], input: &str| home.pipe(&[&GREEDY[..], &["--no-save", "--model", &base], more].concat(), input);
+        |more: &[&str], input: &str| home.pipe(&[&OPTIONS[..], &["--no-save", "--model", &base], more].concat(), input);
     let outcome = run(&[], "/system Be brief.\n/context\n\nWhat is\n\n/context\n/retry\n/context\n/undo\n/context\n");
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     let note = "note: this model has no chat template, so it does not answer: each line is a new line of a text that it \
@@ -244,7 +246,7 @@ fn a_continued_text_is_saved_as_it_stands() {
     let home = Home::new();
     let (base, saved) = (home.without("chat_template.jinja"), home.path("text.md"));
     let input = format!("Once upon\nThe end\n/save {}\n", saved.display());
-    let outcome = home.pipe(&[&GREEDY[..], &["--model", &base]].concat(), input);
+    let outcome = home.pipe(&[&OPTIONS[..], &["--model", &base]].concat(), input);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let told: Vec<String> = home.conversation().iter().filter_map(|line| Some(line["text"].as_str()?.into())).collect();
     let text = format!("{}{}\n{}{}\n", told[0], told[1], told[2], told[3]);

@@ -63,7 +63,7 @@ fn pairs_are_counted_by_kind() {
     let args = [&["embed", "--eval", set.to_str().unwrap()], &OPTIONS[..]].concat();
     let outcome = home.run(&args);
     let table = "kind                  right of cases    share   95 % interval\n\
-                 written from written      3 of     3  100.0 %   43.8 to 100.0 %\n\
+                 written from written      3 of     3  100.0 %   43.9 to 100.0 %\n\
                  wrong                     0 of     2    0.0 %   0.0 to 65.8 %\n\
                  all                       3 of     5   60.0 %   23.1 to 88.2 %\n";
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), table), "{}", outcome.stderr);

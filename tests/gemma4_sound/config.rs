@@ -1,7 +1,7 @@
 //! `audio_config` and the feature extractor: what is read, and the sentence that each bad value gives.
 
 use crate::support::FOLDER;
-use percept::models::gemma4::sound::SoundConfig;
+use percept::models::gemma::sound::SoundConfig;
 use percept::weights::Fields;
 use serde_json::{Value, json};
 use std::path::Path;

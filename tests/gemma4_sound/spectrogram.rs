@@ -4,7 +4,7 @@ use crate::support::*;
 use percept::gpu::{Gpu, PlanBuilder};
 use percept::kernels::spectrogram::{Arrays, Tables, record, reference, rows_of};
 use percept::kernels::stride;
-use percept::models::gemma4::sound::SoundConfig;
+use percept::models::gemma::sound::SoundConfig;
 use percept::weights::Fields;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use crate::support::*;
 use crate::variant::Variant;
 use percept::Error;
-use percept::models::gemma4::sound::SoundConfig;
+use percept::models::gemma::sound::SoundConfig;
 use percept::weights::Checkpoint;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use percept::gpu::{AdapterChoice, Array, Gpu, GpuOptions, Plan, PlanBuilder, adapters};
 use percept::kernels::stride;
 use percept::models::gemma::Names;
-use percept::models::gemma4::sound::{SoundConfig, SoundEncoder, SoundWeights};
+use percept::models::gemma::sound::{SoundConfig, SoundEncoder, SoundWeights};
 use percept::weights::{Checkpoint, Upload};
 use percept::{Audio, Result};
 use safetensors::SafeTensors;

@@ -1,7 +1,7 @@
 //! `percept models list`: what other programs have put on this disk.
 
 use crate::cli::output::Output;
-use crate::store::models::{Findings, Found, Places, State};
+use crate::store::models::{Findings, Found, Places, State, Store};
 use anyhow::Result;
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
@@ -38,10 +38,12 @@ pub fn run(args: &ListArgs, output: &Output) -> Result<()> {
     if args.json {
         return output.json(&to_json(&places, &findings));
     }
-    if findings.models.is_empty() {
+    if findings.models.iter().all(|model| model.store == Store::BuiltIn) {
         let looked: Vec<String> = places.folders().map(|path| path.display().to_string()).collect();
-        output.note(&format!("no models in {}", looked.join(", ")));
-        return Ok(());
+        output.note(&format!(
+            "no other models in {}; `percept models catalogue` tells where to begin",
+            looked.join(", ")
+        ));
     }
     output.write(&table(&findings.models))
 }

@@ -171,6 +171,19 @@ def word_errors(lines):
     return table
 
 
+def write_pairs(folder, seed, groups=4):
+    """For `percept embed --eval`: written descriptions of scenes and the pictures that they shall find, each among 64."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, lines = np.random.default_rng(seed), []
+    while len(lines) < 64 * groups:
+        scene = world.random_scene(rng)
+        if len(scene) > 1:
+            name = f"{len(lines):04}.png"
+            Image.fromarray(draw(rng, scene)).save(folder / name)
+            lines.append(dict(kind="picture from written", a=dict(text=world.caption(scene)), b=dict(image=name)))
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 def plain(words):
     """Case, punctuation and spacing do not count, as in `percept eval`."""
     return " ".join("".join(c.lower() if c.isalnum() else " " if c != "'" else "" for c in words).split())
@@ -212,6 +225,7 @@ def main():
         parser.error("name the folder to write with --write-sets")
     if args.seed < LEAST_SEED:
         parser.error(f"--seed {args.seed} may have been trained on; take one from {LEAST_SEED} on")
+    write_pairs(args.write_sets / "pairs", args.seed)
     lines = write_sets(args.write_sets, args.seed, args.cases, args.data)
     print(f"{args.write_sets}: {len(lines)} cases")
     if args.reference:

@@ -2,8 +2,8 @@
 
     python export.py --state RUN/state.pt --out MODEL
 
-With --record, also cases with the reference's own states (prompt, embeddings, every layer, logits, greedy answer), which
-`percept trace` reproduces; a test or `percept trace` with a comparison then shows that an engine computes the same model.
+Beside it, heads.safetensors: what only training has. With --record, also cases with the reference's own states (prompt,
+embeddings, every layer, logits, greedy answer), which `percept trace` reproduces; a test shows that the engine does.
 """
 import argparse
 import json
@@ -46,6 +46,9 @@ def export(state, folder):
     model.generation_config.update(bos_token_id=2, eos_token_id=stop, pad_token_id=0, do_sample=False)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
+    # What only training has, so that another run can begin with the exported model.
+    heads = {name: value.to(torch.bfloat16) for name, value in trainee.state_dict().items() if not name.startswith("model.")}
+    save_file(heads, str(folder.parent / "heads.safetensors"))
     processor(tok).save_pretrained(folder)
     # Heads of full layers under the names that published checkpoints use.
     path = folder / "config.json"

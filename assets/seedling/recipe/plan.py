@@ -10,8 +10,14 @@ NEEDS = {"things": "things", "letters": "letters", "spoken": "speech", "aloud": 
 
 # Share of the time, and what batches are drawn from, by weight. Kinds whose data is not there are left out.
 PLAN = (
-    (.25, {"talk": .5, "act": 1.2, "reason": 2, "spoken": 5, "aloud": .5, "scenes": 1.5, "letters": 1.5, "crops": .5, "things": 2,
+    # Words and the grammar of the world; what a corner is.
+    (.03, {"told": 2, "talk": 1, "act": 1, "crops": 2}),
+    (.05, {"crops": 3, "told": 1.5, "talk": .5, "act": .5, "spoken": 1}),
+    # What crosses the borders of patches; what is heard.
+    (.08, {"pairs": 3, "crops": 1.5, "letters": .7, "told": .7, "talk": .3, "act": .5, "spoken": 2}),
+    (.20, {"talk": .5, "act": 1.2, "reason": 2, "spoken": 5, "aloud": .5, "scenes": 1.5, "letters": 1.5, "crops": .5, "things": 2,
            "matches": .3}),
+    # Everything.
     (1., {"talk": .5, "act": 1, "reason": 2, "spoken": 4, "aloud": 1.2, "scenes": 2, "captions": .4, "letters": 2, "crops": .3,
           "things": 2.5, "clips": .5, "sounds": .4, "matches": .3}),
 )

@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 import torch.nn.functional as F
+from safetensors.torch import load_file
+from transformers import Gemma4UnifiedForConditionalGeneration, GemmaTokenizer
 
 from batches import NOTHING, Rows
 from model import Trainee
@@ -77,6 +79,17 @@ def losses_of(trainee, batch):
     return losses, right
 
 
+def known_of(path):
+    """Tensors and vocabulary of a run's state.pt, or of an exported folder with the heads that only training has beside it."""
+    if path.is_dir():
+        known = {f"model.{name}": value for name, value in Gemma4UnifiedForConditionalGeneration.from_pretrained(
+            path, dtype=torch.float32).state_dict().items()}
+        heads = path.parent / "heads.safetensors"
+        known.update({name: tensor.float() for name, tensor in load_file(heads).items()} if heads.exists() else {})
+        return known, GemmaTokenizer.from_pretrained(path)
+    return torch.load(path)["model"], train_tokenizer(path.parent / "tokenizer")
+
+
 @torch.no_grad()
 def begin_with(trainee, known, old, new, anew):
     """Takes over the weights of another run. Its vocabulary may be another: entries that are spelled alike keep their meaning,
@@ -129,8 +142,7 @@ def work(rank, args):
             optimizer.load_state_dict(kept)
         step, spent, seen = saved["step"], saved["spent"], saved["tokens"]
     elif args.begin_with:
-        begin_with(trainee, torch.load(args.begin_with)["model"], train_tokenizer(args.begin_with.parent / "tokenizer"), tok,
-                   args.anew)
+        begin_with(trainee, *known_of(args.begin_with), tok, args.anew)
     rows = Rows(tok, {name: load(args.data) for name, load in BANKS.items() if name in args.banks})
     rng = np.random.default_rng([args.seed, rank, step])
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
@@ -220,7 +232,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the log; gone on with if there")
     parser.add_argument("--minutes", type=float, default=90, help="time of the whole plan")
-    parser.add_argument("--begin-with", type=Path, help="state.pt of another run whose weights a new run begins with")
+    parser.add_argument("--begin-with", type=Path, help="state.pt of another run, or an exported folder, whose weights a new run begins with")
     parser.add_argument("--anew", nargs="*", default=[], help="beginnings of names of tensors that --begin-with does not take over")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
     parser.add_argument("--banks", nargs="*", default=list(BANKS), help="which of them to use")

@@ -1,12 +1,12 @@
 //! What the decoder of a Gemma model is made of, and which tensors that asks for. Each family's own file fills it.
 
 use super::projection;
+use super::sound::SoundConfig;
+use super::vision::PatchEncoder;
 use crate::error::Result;
 use crate::kernels::attention::Reach;
 use crate::kernels::norm_rope::{Heads, Values};
 use crate::kernels::route;
-use crate::models::gemma4::sound::SoundConfig;
-use crate::models::gemma4::vision::PatchEncoder;
 use crate::weights::{Checkpoint, Expected};
 
 /// How a layer looks back.

@@ -6,12 +6,15 @@
 //! small sizes of Gemma 4 add an embedding of each token for each layer, and their last layers attend to the keys and values
 //! of earlier ones. One large size has experts beside the dense feed-forward, of which each token goes to a few.
 
+mod clipped;
 mod config;
 mod decoder;
 pub(super) mod gguf;
 mod media;
 mod projection;
 mod senses;
+pub mod sound;
+pub mod vision;
 mod weights;
 
 pub(super) use config::HEADS;

@@ -2,11 +2,11 @@
 
 use super::config::{Ears, Eyes, Names, Sound, Vision};
 use super::projection::{self, PatchProjection};
+use super::sound::{SoundConfig, SoundEncoder, SoundWeights};
+use super::vision::{PatchArrays, PatchEncoder, PatchEncoderWeights, record_encoder};
 use crate::error::Result;
 use crate::gpu::{Array, Gpu, Plan, PlanBuilder};
 use crate::kernels::{Matrix, Variant, scatter, stride};
-use crate::models::gemma4::sound::{SoundConfig, SoundEncoder, SoundWeights};
-use crate::models::gemma4::vision::{PatchArrays, PatchEncoder, PatchEncoderWeights, record_encoder};
 use crate::models::{Sense, Stage};
 use crate::weights::Upload;
 

@@ -2,14 +2,14 @@
 //! second file (`mmproj`) what sees and hears. E2B and E4B have per-layer embeddings and encoders; the 12B, whose folders
 //! are of family `gemma4_unified`, has neither.
 
-use super::sound::SoundConfig;
-use super::vision::PatchEncoder;
 use super::{LastOfKind, share};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
 use crate::kernels::route::{MOST_EXPERTS, Shape};
 use crate::models::gemma::gguf as common;
+use crate::models::gemma::sound::SoundConfig;
+use crate::models::gemma::vision::PatchEncoder;
 use crate::models::gemma::{Config, Ears, Experts, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound};
 use crate::models::gemma4_unified::{self, PatchShape};
 use crate::weights::{Fields, GgufFile, Metadata};
@@ -25,7 +25,7 @@ const STILL: f32 = 1e20;
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first key that is missing, out of range or not supported.
-pub(in crate::models) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> Result<Config> {
+pub(super) fn read(file: &GgufFile, projector: Option<&GgufFile>) -> Result<Config> {
     let metadata = file.metadata();
     let names = Names::Gguf;
     let layers = layers(file)?;

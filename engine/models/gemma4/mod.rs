@@ -4,31 +4,32 @@
 //!
 //! Every field of the configuration is read, or refused by name where only one value is supported.
 
-mod clipped;
-pub(super) mod gguf;
-pub mod sound;
-pub mod vision;
+mod gguf;
 
+use super::gemma::sound::SoundConfig;
+use super::gemma::vision::PatchEncoder;
 use super::gemma::{Config, Experts, Eyes, Layer, PerLayer, Sound};
 use super::gemma4_unified::{self, PatchShape};
+use super::model::Family;
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
 use crate::kernels::route::{MOST_EXPERTS, Shape};
 use crate::weights::{Checkpoint, Fields};
-use sound::SoundConfig;
-use vision::PatchEncoder;
 
-/// `model_type`.
-pub(super) const FAMILY: &str = "gemma4";
+/// `model_type`, and what GGUF files say.
+const NAME: &str = "gemma4";
+/// How its checkpoints are read.
+pub(super) const FAMILY: Family =
+    Family { names: &[NAME], read: |checkpoint, _| read(checkpoint), gguf: Some((NAME, gguf::read)) };
 
 /// Reads `config.json` and `processor_config.json`.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) naming the first field that is missing, out of range or not supported.
-pub(super) fn read(checkpoint: &Checkpoint) -> Result<Config> {
+fn read(checkpoint: &Checkpoint) -> Result<Config> {
     let config = checkpoint.config();
     let text = config.object("text_config")?;
-    let mut read = gemma4_unified::decoder(config, &text, FAMILY, 512)?;
+    let mut read = gemma4_unified::decoder(config, &text, NAME, 512)?;
     share_caches(&text, &mut read)?;
     read.per_layer = per_layer(&text, read.vocab_size)?;
     read.experts = experts(&text)?;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernels::local_attention::MOST;
 use crate::kernels::spectrogram::{MOST_FFT_LENGTH, Settings, rows_of};
 use crate::models::gemma::Names;
-use crate::models::gemma4::clipped::Clipped;
+use crate::models::gemma::clipped::Clipped;
 use crate::weights::{Expected, Fields};
 use std::ops::Range;
 

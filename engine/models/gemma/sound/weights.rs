@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::Array;
 use crate::kernels::Matrix;
 use crate::models::gemma::Names;
-use crate::models::gemma4::clipped::Clipped;
+use crate::models::gemma::clipped::Clipped;
 use crate::weights::{Rounding, Upload};
 use std::f64::consts::{E, LN_2};
 

@@ -25,7 +25,7 @@ from pictures import GRID, PATCH, crops, draw, patch_labels, patches
 NOTHING = -100  # a label that does not count
 PICTURE = GRID * GRID
 # Lengths of the prefix, number of slots and their length.
-SHAPES = {"picture": (72, 9, 24), "few": (72, 4, 24), "wide": (72, 3, 88), "text": (8, 8, 40), "long": (8, 3, 104),
+SHAPES = {"picture": (72, 9, 24), "few": (72, 4, 24), "wide": (72, 3, 88), "text": (8, 6, 52), "long": (8, 3, 104),
           "clip": (304, 4, 32), "crops": (72, 0, 0)}
 # Rows of a batch, so that all take about the same time.
 ROWS = {"picture": 6, "few": 10, "wide": 5, "text": 5, "long": 5, "clip": 4, "crops": 24}

@@ -131,7 +131,7 @@ const CONFIGS: &[Case] = &[
     (
         "another architecture",
         |f| f.set("general.architecture", "mamba"),
-        "\"mamba\" is not supported; supported: gemma3",
+        "\"mamba\" is not supported; supported: gemma4, gemma3",
     ),
     ("no width", |f| f.remove("gemma3.embedding_length"), "gemma3.embedding_length is missing"),
     ("width in words", |f| f.set("gemma3.embedding_length", "32"), "is a string, expected a whole number"),

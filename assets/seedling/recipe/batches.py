@@ -144,7 +144,9 @@ class Rows:
         begin, soft, end = self.audio
         asked = [begin] + [soft] * len(frames) + [end] + (self.encoded(words) if words else []) + self.between
         spoken = self.phonemes.of(speech.spoken(question.text))
-        return row.slot(asked, self.answer(question), question.skill, frames, spoken if len(spoken) < len(frames) else [])
+        # What is asked aloud is counted apart from the same in writing.
+        skill = question.skill if words else "aloud " + question.skill.split("/")[0]
+        return row.slot(asked, self.answer(question), skill, frames, spoken if len(spoken) < len(frames) else [])
 
     def picture_row(self, shape, pixels, named):
         row = Row(shape)

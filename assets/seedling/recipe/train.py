@@ -27,6 +27,7 @@ from tokenizer import VOCAB_SIZE, train as train_tokenizer
 
 # How much the labels in the middle count beside a word.
 MIDDLE_WEIGHT = .5
+SPECTRUM_WEIGHT = 3.  # and that of the mean square error of a frame's spectrum
 OUTSIDE = .5  # the rate of embeddings and projections beside that of the matrices in layers
 
 
@@ -67,7 +68,7 @@ def losses_of(trainee, batch):
         right.append(("patches", int((logits.argmax(-1) == named)[full].sum()), int(full.sum())))
     if "sound" in batch:
         seen = trainee.named(trainee.mel_head, early.reshape(-1, early.shape[-1])[flat == trainee.audio])
-        losses["spectrum"] = F.mse_loss(seen, batch["spectrum"])
+        losses["spectrum"] = SPECTRUM_WEIGHT * F.mse_loss(seen, batch["spectrum"])
     if "sound" in batch and any(batch["spoken"]):
         heard = trainee.named(trainee.sound_head, states[flat == trainee.audio]).log_softmax(-1)
         clips = heard.split(batch["lengths"].tolist())
@@ -238,7 +239,7 @@ def main():
     parser.add_argument("--banks", nargs="*", default=list(BANKS), help="which of them to use")
     parser.add_argument("--size", default="6m", help="a size of model.py")
     parser.add_argument("--parts", type=int, default=3, help="parts of a batch in each process, each of a kind of its own")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--port", type=int, default=29511)

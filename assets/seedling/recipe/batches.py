@@ -4,8 +4,6 @@
 
 So a picture is paid for once and asked about many times. Prefix and slots have fixed lengths, so that compiled code is reused.
 """
-import os
-
 import numpy as np
 
 import act
@@ -13,14 +11,15 @@ import clips
 import labels
 import letters
 import mel
+import phonemes
 import reason
+import recording
 import sounds
 import speech
 import text
 import things
 import world
-from phonemes import Phonemes
-from pictures import GRID, PATCH, crops, draw, patch_labels, patches
+from pictures import GRID, crops, draw, patch_labels, patches
 
 NOTHING = -100  # a label that does not count
 PICTURE = GRID * GRID
@@ -32,8 +31,6 @@ ROWS = {"picture": 6, "few": 10, "wide": 5, "text": 5, "long": 5, "clip": 4, "cr
 SHAPE_OF = {"scenes": "picture", "pairs": "picture", "told": "picture", "captions": "wide", "aloud": "wide", "things": "few",
             "letters": "few", "talk": "text", "act": "text", "reason": "long", "spoken": "long", "sounds": "long", "clips": "clip",
             "crops": "crops"}
-
-
 WRITE_DOWN = ("Write down what you hear.", "What was said?", "What did I say?", "Write this down.")
 MATCHES = 16  # pairs of a batch
 
@@ -114,7 +111,6 @@ class Rows:
         self.talk_skills = sorted(self.talk)
         if "speech" in banks:
             self.aloud = spoken_alone(banks["speech"], np.random.default_rng(0))
-            self.phonemes = Phonemes(os.path.join(banks["speech"].folder, "phonemes.json"))
 
     def refresh(self):
         """Takes in what was spoken into the pool since."""
@@ -141,12 +137,15 @@ class Rows:
 
     def ask_aloud(self, row, question, frames, words=""):
         """A question that is heard (frames [n, 640]); typed `words` may follow."""
-        begin, soft, end = self.audio
-        asked = [begin] + [soft] * len(frames) + [end] + (self.encoded(words) if words else []) + self.between
-        spoken = self.phonemes.of(speech.spoken(question.text))
+        asked = self.sound(frames) + (self.encoded(words) if words else []) + self.between
+        spoken = phonemes.of(speech.spoken(question.text))
         # What is asked aloud is counted apart from the same in writing.
         skill = question.skill if words else "aloud " + question.skill.split("/")[0]
         return row.slot(asked, self.answer(question), skill, frames, spoken if len(spoken) < len(frames) else [])
+
+    def sound(self, frames):
+        begin, soft, end = self.audio
+        return [begin] + [soft] * len(frames) + [end]
 
     def picture_row(self, shape, pixels, named):
         row = Row(shape)
@@ -205,14 +204,10 @@ class Rows:
         return row
 
     def row_talk(self, rng):
-        row = self.plain_row("text")
-        for question in self.some_talk(rng, 12):
-            self.ask(row, question)
-        return row
-
-    def some_talk(self, rng, number):
-        pools = [self.talk[self.talk_skills[i]] for i in rng.integers(len(self.talk_skills), size=number)]
-        return [pool[rng.integers(len(pool))] for pool in pools]
+        def question():
+            pool = self.talk[self.talk_skills[rng.integers(len(self.talk_skills))]]
+            return pool[rng.integers(len(pool))]
+        return self.filled(self.plain_row("text"), question)
 
     def row_act(self, rng):
         return self.filled(self.plain_row("text"), lambda: act.questions(rng))
@@ -276,9 +271,8 @@ class Rows:
         while row.used < row.shape[1]:
             samples, described = sounds.draw(rng)
             question = sounds.questions(rng, described, 1)[0]
-            frames = np.pad(samples, (0, -len(samples) % 640)).reshape(-1, 640)
-            begin, soft, end = self.audio
-            asked = [begin] + [soft] * len(frames) + [end] + self.encoded(question.text) + self.between
+            frames = recording.cut(samples)
+            asked = self.sound(frames) + self.encoded(question.text) + self.between
             if not row.slot(asked, self.answer(question), question.skill, frames, []):
                 break
         return row
@@ -345,6 +339,3 @@ class Rows:
             out["lengths"] = np.array([len(s) for s in sounds])
             out["spoken"] = [s for r in made for s in r.spoken]
         return out
-
-
-assert PATCH * GRID == 192

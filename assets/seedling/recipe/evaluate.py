@@ -8,7 +8,6 @@ the pictures beside it. Training draws its scenes from seeds below 900000 and ne
 """
 import argparse
 import json
-import re
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -54,9 +53,9 @@ class Sets:
                 out.setnchannels(1), out.setsampwidth(2), out.setframerate(16_000)
                 out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
             media.append(dict(type="audio", path=f"{name}.wav"))
-        # Special tokens of a call are not in the text that an engine gives.
-        answers = list(dict.fromkeys([re.sub(r"<\|?[a-z_\"]+\|?>|<\|\"\|>", "", question.answer), *question.accepted]))
-        self.lines.append(dict(id=name, skill=skill, question=question.text if typed is None else typed, media=media, answers=answers))
+        answers = list(dict.fromkeys([question.answer, *question.accepted]))
+        asked = question.text if typed is None else typed
+        self.lines.append(dict(id=name, skill=skill, question=asked, media=media, answers=answers))
 
     def drawn(self, cases, skills, make):
         """Cases of each of the skills, from questions as they come; make() gives a question and its media."""
@@ -119,8 +118,7 @@ def write_sets(folder, seed, cases, data):
 
 def spoken_sets(sets, rng, cases, pool):
     """The sentences of the training from voices that it never had: a voice is what is new. As recorded in a quiet room."""
-    known = {q.text: q for q in spoken_alone(pool, rng)}
-    by_sound = {speech.spoken(text): q for text, q in known.items()}
+    by_sound = {speech.spoken(q.text): q for q in spoken_alone(pool, rng)}
     for name, natural in (("formant voice", False), ("natural voice", True)):
         clips = [(text, clip) for text, found in sorted(pool.clips["test"].items()) for clip in found
                  if clip[2].startswith("kokoro") == natural]
@@ -128,9 +126,7 @@ def spoken_sets(sets, rng, cases, pool):
             continue
 
         def samples(clip):
-            offset, length, _ = clip
-            heard = pool.samples[offset:offset + length].astype(np.float32) / 32768
-            return speech.frames(rng, heard, hard=False).reshape(-1)
+            return speech.frames(rng, pool.samples_of(clip), hard=False).reshape(-1)
         order = rng.permutation(len(clips))
         for at in order[:cases]:
             text, clip = clips[at]

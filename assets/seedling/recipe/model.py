@@ -11,6 +11,7 @@ import mel
 import phonemes
 from labels import PATCH_LABELS
 from pictures import PATCH
+from recording import FRAME, RATE
 
 SIZES_OF = {
     # 3.4 million parameters.
@@ -44,26 +45,24 @@ def config(size, ident, vocab_size):
         video_token_id=ident("<|video|>"))
 
 
-def ear(hidden, frame=640, rate=16_000):
-    """Where the projection of sound begins [hidden, frame]: short waves at pitches evenly spaced on the mel scale, in the first and
-    in the second half of the frame, each twice, a quarter of a period apart, so that gates can make its loudness of them."""
-    pitches = hidden // 4
-    mel = torch.linspace(*(2595 * math.log10(1 + f / 700) for f in (70., 7200.)), pitches)
-    hz = 700 * (10 ** (mel / 2595) - 1)
-    t = torch.arange(frame) / rate
+def ear(hidden):
+    """Where the projection of sound begins [hidden, FRAME]: short waves at pitches evenly spaced on the mel scale, in the first
+    and in the second half of the frame, each twice, a quarter of a period apart, so that gates can make loudness of them."""
+    hz = torch.from_numpy(mel.spaced(70, 7200, hidden // 4)).float()
+    t = torch.arange(FRAME) / RATE
     waves = []
     for half in (.27, .73):
-        window = torch.cos(math.pi * ((torch.arange(frame) / frame - half) / .54).clamp(-.5, .5)) ** 2
+        window = torch.cos(math.pi * ((torch.arange(FRAME) / FRAME - half) / .54).clamp(-.5, .5)) ** 2
         for phase in (0., math.pi / 2):
-            waves.append(window * torch.cos(2 * math.pi * hz[:, None] * (t - half * frame / rate) + phase))
+            waves.append(window * torch.cos(2 * math.pi * hz[:, None] * (t - half * FRAME / RATE) + phase))
     waves = torch.cat(waves)
     return .15 * waves / waves.norm(dim=1, keepdim=True)
 
 
 class Trainee(nn.Module):
-    """The model with what only training needs: heads that read states within the decoder, so that the later layers, those of the
-    question, can use what they ask for. In the middle one says what lies in each patch, one which sounds of speech were heard so
-    far; before that, one gives the spectrum of each frame of sound."""
+    """The model with what only training needs: heads that read states within the decoder, so that the later layers, those of
+    the question, can use what they ask for. In the middle one says what lies in each patch, one which sounds of speech were
+    heard so far; before that, one gives the spectrum of each frame of sound."""
 
     def __init__(self, size, ident, vocab_size):
         super().__init__()
@@ -142,7 +141,7 @@ class Trainee(nn.Module):
         return nn.functional.normalize(states.sum(1) / content.sum(1, keepdim=True), dim=-1)
 
     def named(self, head, states):
-        """Logits of one of the two heads; the state is brought to one scale first."""
+        """What one of the heads says; the state is brought to one scale first."""
         return head(fast.rms(states))
 
 

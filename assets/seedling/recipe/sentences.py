@@ -5,11 +5,9 @@ The simple questions that world.py can ask, a sample of the talk, commands, numb
 import numpy as np
 
 import text
+import words
 import world
 
-ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen").split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 TALK = 250  # of the longer talk; what has at most three words is spoken in full
 
 COMMANDS = {
@@ -34,11 +32,7 @@ COMMANDS = {
 
 def number(n):
     """0 to 100 in words."""
-    if n < 20:
-        return ONES[n]
-    if n == 100:
-        return "one hundred"
-    return TENS[n // 10 - 2] + ("-" + ONES[n % 10] if n % 10 else "")
+    return "one hundred" if n == 100 else words.spell(n)
 
 
 def questions():
@@ -49,8 +43,7 @@ def questions():
         "at": [world.where(place) for place in range(len(world.PLACES))],
         "count": [world.plural(n) for n in ("object", *world.SHAPES, *(f"{c} object" for c in world.COLOURS))],
         "exists": [world.article(b) for b in both], "caption": [""]}
-    found = [way.format(words) for kind, ways in world.ASK.items() if kind in fillings for way in ways for words in fillings[kind]]
-    return found
+    return [way.format(filling) for kind, ways in world.ASK.items() if kind in fillings for way in ways for filling in fillings[kind]]
 
 
 def talk(rng):
@@ -78,18 +71,18 @@ def sums(rng):
     return found
 
 
-def spoken(words):
+def spoken(sentence):
     """What of a sentence can be heard: no capitals, no signs. Equal for all ways of writing the same."""
-    kept = "".join(c if c.isalnum() or c == "'" else " " for c in words.lower())
+    kept = "".join(c if c.isalnum() or c == "'" else " " for c in sentence.lower())
     return " ".join(kept.split())
 
 
 def all_sentences():
     rng = np.random.default_rng(5)
-    commands = [way.format(words) for way, fillings in COMMANDS.items() for words in fillings]
+    commands = [way.format(filling) for way, fillings in COMMANDS.items() for filling in fillings]
     different = {}
-    for words in questions() + talk(rng) + commands + [number(n) for n in range(101)] + sums(rng):
-        different.setdefault(spoken(words), words)
+    for sentence in questions() + talk(rng) + commands + [number(n) for n in range(101)] + sums(rng):
+        different.setdefault(spoken(sentence), sentence)
     return sorted(different.values(), key=len)
 
 

@@ -61,9 +61,11 @@ class Pool:
     def pick(self, rng, text, set="train"):
         """Samples of a random clip of the text, float32 within [-1, 1]; None if it was never spoken."""
         clips = self.clips_of(text, set)
-        if not clips:
-            return None
-        offset, length, _ = clips[rng.integers(len(clips))]
+        return self.samples_of(clips[rng.integers(len(clips))]) if clips else None
+
+    def samples_of(self, clip):
+        """float32 within [-1, 1]."""
+        offset, length, _ = clip
         return self.samples[offset:offset + length].astype(np.float32) / 32768
 
     def any(self, rng, set="train"):

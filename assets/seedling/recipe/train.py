@@ -149,7 +149,10 @@ def work(rank, args):
     log = open(args.out / "log.jsonl", "a") if rank == 0 else None
     sums, table, begun, last_saved, making = {}, {}, time.time(), time.time(), 0.
     seen_before = seen
+    # All gradients are parts of one tensor, so that the processes add them up at once.
     flat = torch.zeros(sum(p.numel() for p in parameters))
+    for p, part in zip(parameters, flat.split([p.numel() for p in parameters])):
+        p.grad = part.view(p.shape)
     while True:
         share = torch.tensor([spent / 60 / args.minutes])
         dist.broadcast(share, 0)  # all end together
@@ -162,6 +165,7 @@ def work(rank, args):
         if step % 200 == 199:
             rows.refresh()
         mix = mix_at(share, rows.banks)
+        flat.zero_()
         for _ in range(args.parts):
             kind = str(rng.choice(list(mix), p=list(mix.values())))
             at = time.time()
@@ -179,35 +183,23 @@ def work(rank, args):
                 key = f"{kind} {skill}" if skill == "patches" else skill
                 was = table.get(key, (0, 0))
                 table[key] = was[0] + ok, was[1] + asked
-        at = 0
-        for p in parameters:
-            if p.grad is not None:
-                flat[at:at + p.numel()] = p.grad.flatten()
-            else:
-                flat[at:at + p.numel()] = 0
-            at += p.numel()
         dist.all_reduce(flat)
         flat /= args.workers
         norm = flat.norm()
         flat *= min(1., 1. / (norm.item() + 1e-6))
-        at = 0
-        for p in parameters:
-            p.grad = flat[at:at + p.numel()].view(p.shape)
-            at += p.numel()
         if math.isfinite(norm.item()):
             for optimizer in made:
                 for group in optimizer.param_groups:
                     group["lr"] = args.rate * rate_at(share) * (OUTSIDE if isinstance(optimizer, torch.optim.AdamW) else 1)
                 optimizer.step()
-        for p in parameters:
-            p.grad = None
         step += 1
         spent += time.time() - started
         if rank == 0 and step % args.every == 0:
-            line = dict(step=step, minutes=round(spent / 60, 2), tokens=seen, tokens_per_s=round((seen - seen_before) / (time.time() - begun)),
-                making=round(making / (time.time() - begun), 3), norm=round(norm.item(), 3),
-                loss={k: round(v / n, 4) for k, (v, n) in sorted(sums.items())},
-                right={k: [round(ok / max(1, n), 3), n] for k, (ok, n) in sorted(table.items())})
+            took = time.time() - begun
+            line = dict(step=step, minutes=round(spent / 60, 2), tokens=seen, tokens_per_s=round((seen - seen_before) / took),
+                        making=round(making / took, 3), norm=round(norm.item(), 3),
+                        loss={k: round(v / n, 4) for k, (v, n) in sorted(sums.items())},
+                        right={k: [round(ok / max(1, n), 3), n] for k, (ok, n) in sorted(table.items())})
             print(f"{step} {line['minutes']:.1f} min {line['tokens_per_s']} tok/s making {line['making']}\n  "
                   + " ".join(f"{k}={v}" for k, v in line["loss"].items()) + "\n  "
                   + " ".join(f"{k}={v[0]:.2f}" for k, v in line["right"].items()), flush=True)
@@ -233,7 +225,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the log; gone on with if there")
     parser.add_argument("--minutes", type=float, default=90, help="time of the whole plan")
-    parser.add_argument("--begin-with", type=Path, help="state.pt of another run, or an exported folder, whose weights a new run begins with")
+    parser.add_argument("--begin-with", type=Path, help="state.pt of another run, or an exported folder, to take weights from")
     parser.add_argument("--anew", nargs="*", default=[], help="beginnings of names of tensors that --begin-with does not take over")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of what things.py, letters.py and speech.py build")
     parser.add_argument("--banks", nargs="*", default=list(BANKS), help="which of them to use")

@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 /// Its name in `percept models list`.
@@ -47,7 +48,9 @@ pub fn bytes() -> u64 {
 
 /// Where it is or will be, if the system has a place for caches.
 pub fn place() -> Option<PathBuf> {
-    Some(percept::cache_dir()?.join("models").join(name_of(FILES)))
+    // Every look for models asks, and the sum is over all of the weights.
+    static FOLDER: LazyLock<String> = LazyLock::new(|| name_of(FILES));
+    Some(percept::cache_dir()?.join("models").join(&*FOLDER))
 }
 
 /// Its folder, written if it is not there or not whole.

@@ -1,8 +1,8 @@
 //! Squares of patches to tokens: `y = (√width · mean(x over k × k patches) − bias) · scale`.
 //!
 //! `Gemma4VisionPooler` and the standardisation behind it (`modeling_gemma4.py`, transformers 5.23). Pictures lie one
-//! after another, patches of each row by row; how many a row has is told by the place of the last one. Floor: the patches in, the tokens out. Shader:
-//! `shaders/pool_patches.wgsl`.
+//! after another, patches of each row by row; how many a row has is told by the place of the last one. Floor: the patches
+//! in, the tokens out. Shader: `shaders/pool_patches.wgsl`.
 
 use super::case::{Case, Output, Prepared, Size, noise, upload};
 use super::stride;

@@ -1,12 +1,12 @@
 //! `percept embed --eval`: of 64 candidates, how often the nearest is the one that belongs to it.
 
 use super::items::{Item, similarity};
+use crate::cli::eval::read_lines;
 use crate::cli::eval::score::{Tally, rows, table};
-use crate::cli::eval::set_file;
 use crate::cli::failure::Usage;
 use crate::cli::output::Output;
 use crate::cli::parts::Kind;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use percept::session::Session;
 use serde::Deserialize;
 use serde_json::json;
@@ -45,14 +45,7 @@ enum Side {
 /// # Errors
 /// A sentence that names the line.
 pub fn read(set: &Path) -> Result<Vec<Pair>> {
-    let path = set_file(set, "pairs.jsonl", "percept embed --help")?;
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut pairs = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let pair = pair(line, folder);
-        pairs.push(pair.map_err(|problem| Usage(format!("{} line {}: {problem}", path.display(), index + 1)))?);
-    }
+    let (path, pairs) = read_lines(set, "pairs.jsonl", "percept embed --help", pair)?;
     if pairs.is_empty() {
         let problem =
             format!("{} holds no pair; `percept embed --help` shows what a line of it looks like", path.display());
@@ -61,7 +54,7 @@ pub fn read(set: &Path) -> Result<Vec<Pair>> {
     Ok(pairs)
 }
 
-fn pair(line: &str, folder: &Path) -> Result<Pair, String> {
+fn pair(line: &str, _: usize, folder: &Path) -> Result<Pair, String> {
     let line: Line = serde_json::from_str(line)
         .map_err(|e| format!("is no pair ({e}); expected {{\"a\", \"b\", \"kind\"}}, a and b text, image or audio"))?;
     let item = |side: Side| match side {

@@ -204,11 +204,29 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The file of a set, called `name` if the set is a folder; `help` shows what is in it.
+/// What `parse` makes of each line of a set that is not empty, given its number and the folder that paths in it start from.
+/// The set is a file, or a folder with one called `name`; `help` shows what is in it.
 ///
 /// # Errors
-/// If nothing is there.
-pub fn set_file(set: &Path, name: &str, help: &str) -> Result<PathBuf> {
+/// If nothing is there; the first line that `parse` has a sentence against, by its number.
+pub fn read_lines<T>(
+    set: &Path,
+    name: &str,
+    help: &str,
+    parse: impl Fn(&str, usize, &Path) -> Result<T, String>,
+) -> Result<(PathBuf, Vec<T>)> {
+    let path = set_file(set, name, help)?;
+    let text = std::fs::read_to_string(&path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(index, line)| {
+        parse(line, index + 1, folder)
+            .map_err(|problem| Usage(format!("{}, line {}: {problem}", path.display(), index + 1)).into())
+    });
+    let parsed = lines.collect::<Result<Vec<T>>>()?;
+    Ok((path, parsed))
+}
+
+fn set_file(set: &Path, name: &str, help: &str) -> Result<PathBuf> {
     let set = existing(set, &format!("a folder with {name}, or such a file"))?;
     if !set.is_dir() {
         return Ok(set);

@@ -1,6 +1,6 @@
 //! A set of questions with known answers: one JSON object a line.
 
-use super::set_file;
+use super::read_lines;
 use crate::cli::failure::Usage;
 use crate::cli::parts::Kind;
 use anyhow::Result;
@@ -45,13 +45,9 @@ struct File {
 /// # Errors
 /// The first line that is no case, with what is wrong; no case left.
 pub fn read(set: &Path, skills: &[String], limit: Option<usize>) -> Result<Vec<EvalCase>> {
-    let path = set_file(set, "cases.jsonl", "percept eval --help")?;
-    let text = std::fs::read_to_string(&path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let (path, all) = read_lines(set, "cases.jsonl", "percept eval --help", case)?;
     let (mut cases, mut counts, mut known) = (Vec::new(), HashMap::new(), Vec::new());
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let case = case(line, index + 1, folder)
-            .map_err(|problem| Usage(format!("{}, line {}: {problem}", path.display(), index + 1)))?;
+    for case in all {
         if !known.contains(&case.skill) {
             known.push(case.skill.clone());
         }

@@ -31,6 +31,7 @@ pub mod encode;
 pub mod error;
 #[doc(hidden)]
 pub mod gpu;
+pub mod hearing;
 #[doc(hidden)]
 pub mod kernels;
 pub mod media;
@@ -47,7 +48,7 @@ pub use error::{Blame, Error, Result};
 pub use gpu::{AdapterChoice, AdapterSummary, Capabilities, Gpu, GpuOptions, adapters};
 pub use media::{Audio, Image, Video, VideoOptions};
 pub use models::{LoadOptions, Media, Model, Progress};
-pub use session::{Answer, Cancel, Event, Generation, Mark, Part, Session, SessionOptions, StopReason, Timings};
+pub use session::{Answer, Cancel, Event, Generation, Look, Mark, Part, Session, SessionOptions, StopReason, Timings};
 
 /// Every shader of `shaders/`, joined and validated by the build.
 #[doc(hidden)]

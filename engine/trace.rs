@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::media::{Audio, Image, Video};
+use crate::models::gemma::QUERIES;
 use crate::models::gemma::sound::SoundConfig;
 use crate::models::{Media, MediaRun, Model, Piece, Progress, RunKind};
 use crate::session::prefill::Watch;
@@ -111,7 +112,9 @@ impl Trace {
             let mut seen = |name: &str, width: usize, values: Vec<f32>| {
                 states.entry(name.into()).or_insert((width, Vec::new())).1.extend(values);
             };
-            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: |_| true, seen: &mut seen };
+            // Queries are for whoever asks what attention did.
+            let taps = |name: &str| !name.starts_with(QUERIES);
+            let watch = Watch { logits_from: len.saturating_sub(LOGIT_ROWS), taps: &taps, seen: &mut seen };
             session.prefill_watched(part, &mut Some(watch))?;
         }
         let vocab = model.config().vocab_size;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Top to bottom. A module may use those of the rows below its own; those of one row do not know each other.
 const LEVELS: &[&[&str]] = &[
-    &["trace", "bench", "encode", "self_test"],
+    &["trace", "bench", "encode", "hearing", "self_test"],
     &["session"],
     &["models", "speech"],
     &["kernels", "media", "text"],

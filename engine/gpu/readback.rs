@@ -4,6 +4,7 @@ use super::array::Buffer;
 use super::{Array, Gpu, Plan};
 use crate::error::{Error, Result};
 use bytemuck::Pod;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -13,18 +14,27 @@ impl Gpu {
     /// # Errors
     /// [`Error::OutOfMemory`] for the staging buffer, or as [`Gpu::check`].
     pub fn read<T: Pod>(&self, array: &Array<T>) -> Result<Vec<T>> {
-        let bytes = array.bytes().next_multiple_of(4).max(4);
+        self.read_part(array, 0..array.len())
+    }
+
+    /// As [`Gpu::read`], only the values at `places`, which begin at a multiple of four bytes.
+    ///
+    /// # Errors
+    /// As [`Gpu::read`].
+    pub fn read_part<T: Pod>(&self, array: &Array<T>, places: Range<usize>) -> Result<Vec<T>> {
+        assert!(places.end <= array.len(), "read {places:?} of {}", array.len());
+        let (start, wanted) = (places.start * size_of::<T>(), places.len() * size_of::<T>());
+        let bytes = wanted.next_multiple_of(4).max(4) as u64;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.buffer("readback", bytes, usage)?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&array.buffer.raw, 0, &staging.raw, 0, bytes);
+        encoder.copy_buffer_to_buffer(&array.buffer.raw, start as u64, &staging.raw, 0, bytes);
         self.queue.submit([encoder.finish()]);
         let slice = staging.raw.slice(..);
         slice.map_async(wgpu::MapMode::Read, |_| {});
         self.wait("reading back")?;
         let view = slice.get_mapped_range().map_err(|e| self.unreadable(&e.to_string()))?;
-        let mut values = vec![T::zeroed(); array.len()];
-        let wanted = array.bytes() as usize;
+        let mut values = vec![T::zeroed(); places.len()];
         bytemuck::cast_slice_mut::<T, u8>(&mut values).copy_from_slice(&view[..wanted]);
         drop(view);
         staging.raw.unmap();

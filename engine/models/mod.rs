@@ -9,7 +9,7 @@ mod prompt;
 mod runtime;
 
 pub use model::{Defaults, LoadOptions, Model, Progress, config, family, family_named, template, tokenizer};
-pub use runtime::{RunPart, Runtime, Sense, Stage, Step};
+pub use runtime::{Cache, RunPart, Runtime, Sense, Stage, Step};
 
 use crate::media::{Audio, Image, Video};
 
@@ -80,6 +80,13 @@ impl MediaRun {
     /// Whether its rows must be prefilled in one chunk.
     pub fn is_block(&self) -> bool {
         self.kind != RunKind::Audio
+    }
+
+    /// Columns and rows of the tokens of a picture, which come row by row; `None` for sound.
+    pub fn grid(&self) -> Option<[usize; 2]> {
+        let patches = *self.positions.iter().map(|[x, _]| x).max()? as usize + 1;
+        let columns = (patches / self.per_token.isqrt()).max(1);
+        Some([columns, self.rows / columns])
     }
 }
 

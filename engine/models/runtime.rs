@@ -5,6 +5,7 @@ use crate::gpu::{Array, Gpu, Plan};
 use crate::kernels::norm_rope::angles;
 use crate::kernels::stride;
 use crate::models::{MediaRun, RunKind};
+use std::ops::Range;
 
 /// Numbers of a replay, in a buffer that the kernels read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,59 @@ pub struct Angles {
     pub frequencies: Vec<f32>,
     /// `[context, pairs]` of (cos, sin).
     pub array: Array<[f32; 2]>,
+}
+
+/// Keys and values of a layer, or of the earlier one that it attends to.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// Places; position p lies in place p % slots.
+    pub slots: usize,
+    /// `[slots, num_kv_heads, stride(head_dim)]`, as attention reads them.
+    pub k: Array<f32>,
+    /// As `k`.
+    pub v: Array<f32>,
+}
+
+impl Cache {
+    /// Keys, then values, of `positions`, at most `slots`, without looking whether the cache still holds them.
+    ///
+    /// # Errors
+    /// As [`Gpu::read`].
+    pub fn read(&self, gpu: &Gpu, positions: Range<usize>) -> Result<[Vec<f32>; 2]> {
+        Ok([self.keys(gpu, positions.clone())?, self.rows(gpu, &self.v, positions)?])
+    }
+
+    /// The keys of `positions` alone.
+    ///
+    /// # Errors
+    /// As [`Gpu::read`].
+    pub fn keys(&self, gpu: &Gpu, positions: Range<usize>) -> Result<Vec<f32>> {
+        self.rows(gpu, &self.k, positions)
+    }
+
+    /// Writes back what [`Cache::read`] gave for these positions.
+    pub fn write(&self, gpu: &Gpu, positions: Range<usize>, rows: &[Vec<f32>; 2]) {
+        for (array, mut rest) in [&self.k, &self.v].into_iter().zip(rows.each_ref().map(Vec::as_slice)) {
+            for part in self.parts(positions.clone()) {
+                let (now, later) = rest.split_at(part.len());
+                gpu.write(array, part.start, now);
+                rest = later;
+            }
+        }
+    }
+
+    fn rows(&self, gpu: &Gpu, array: &Array<f32>, positions: Range<usize>) -> Result<Vec<f32>> {
+        let parts = self.parts(positions).into_iter().map(|part| gpu.read_part(array, part));
+        Ok(parts.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// Where these positions lie: in one piece, and in a second one where the ring begins anew.
+    fn parts(&self, positions: Range<usize>) -> [Range<usize>; 2] {
+        let width = self.k.len() / self.slots;
+        let start = positions.start % self.slots;
+        let end = start + positions.len().min(self.slots);
+        [start..end.min(self.slots), 0..end.saturating_sub(self.slots)].map(|r| r.start * width..r.end * width)
+    }
 }
 
 /// Arrays that the host writes and reads.
@@ -153,6 +207,8 @@ pub struct Runtime {
     pub sight: Option<Sense>,
     /// Samples to embeddings.
     pub hearing: Option<Sense>,
+    /// Keys and values, by layer.
+    pub caches: Vec<Cache>,
     /// Rotary angles, by kind of layer.
     pub angles: Vec<Angles>,
     /// Positions that the cache of full layers holds.

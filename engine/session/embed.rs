@@ -35,7 +35,7 @@ impl Session {
                 row += 1;
             }
         };
-        let mut watch = Some(Watch { logits_from: usize::MAX, taps: |name| name == "final_norm", seen: &mut seen });
+        let mut watch = Some(Watch { logits_from: usize::MAX, taps: &|name| name == "final_norm", seen: &mut seen });
         let outcome = self.prefill_watched(&pieces, &mut watch);
         self.rollback(&empty)?;
         outcome?;

@@ -191,7 +191,7 @@ impl Session {
         })
     }
 
-    fn close_turn(&mut self) -> Result<()> {
+    pub(super) fn close_turn(&mut self) -> Result<()> {
         self.hear_end()?;
         if !self.transcript.is_open() {
             let problem = "is empty: push a part before asking for an answer".into();

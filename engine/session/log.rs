@@ -2,10 +2,11 @@
 //! anew.
 
 use crate::models::{MediaRun, Piece};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Tokens in the order of their positions, and the runs among them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Log {
     ids: Vec<u32>,
     runs: Vec<(usize, Arc<MediaRun>)>,
@@ -20,6 +21,16 @@ impl Log {
     /// Their ids; placeholders where a run lies.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// Runs and the positions of their first tokens.
+    pub fn runs(&self) -> &[(usize, Arc<MediaRun>)] {
+        &self.runs
+    }
+
+    /// Whether a token of a run lies in `range`.
+    pub fn has_run_in(&self, range: Range<usize>) -> bool {
+        self.runs.iter().any(|(start, run)| *start < range.end && start + run.rows > range.start)
     }
 
     /// Adds what was prefilled.
@@ -47,19 +58,19 @@ impl Log {
         len
     }
 
-    /// Everything as pieces, for reading it again.
-    pub fn pieces(&self) -> Vec<Piece> {
+    /// What lies in `range`, whose ends cut no run, as pieces, for reading it again.
+    pub fn pieces(&self, range: Range<usize>) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        let mut at = 0;
-        for (start, run) in &self.runs {
+        let mut at = range.start;
+        for (start, run) in self.runs.iter().filter(|(start, _)| range.contains(start)) {
             if at < *start {
                 pieces.push(Piece::Tokens(self.ids[at..*start].to_vec()));
             }
             pieces.push(Piece::Run(run.clone()));
             at = start + run.rows;
         }
-        if at < self.ids.len() {
-            pieces.push(Piece::Tokens(self.ids[at..].to_vec()));
+        if at < range.end {
+            pieces.push(Piece::Tokens(self.ids[at..range.end].to_vec()));
         }
         pieces
     }
@@ -90,8 +101,10 @@ mod tests {
 
     #[test]
     fn pieces_give_back_what_was_pushed() {
-        let lens: Vec<usize> = log().pieces().iter().map(Piece::len).collect();
-        assert_eq!((lens, log().ids()), (vec![2, 3, 1], &[1, 2, 9, 9, 9, 4][..]));
+        let lens = |range| log().pieces(range).iter().map(Piece::len).collect::<Vec<_>>();
+        assert_eq!((lens(0..6), log().ids()), (vec![2, 3, 1], &[1, 2, 9, 9, 9, 4][..]));
+        assert_eq!((lens(1..6), lens(2..5), lens(1..2), lens(5..6)), (vec![1, 3, 1], vec![3], vec![1], vec![1]));
+        assert_eq!((log().pieces(1..2), log().pieces(6..6)), (vec![Piece::Tokens(vec![2])], vec![]));
     }
 
     #[test]
@@ -99,7 +112,7 @@ mod tests {
         for (asked, left) in [(9, 6), (6, 6), (5, 5), (4, 2), (2, 2), (1, 1), (0, 0)] {
             let mut log = log();
             assert_eq!((log.truncate(asked), log.len()), (left, left), "asked for {asked}");
-            assert_eq!(log.pieces().iter().map(Piece::len).sum::<usize>(), left);
+            assert_eq!(log.pieces(0..left).iter().map(Piece::len).sum::<usize>(), left);
         }
     }
 }

@@ -3,12 +3,14 @@
 mod embed;
 mod generate;
 mod log;
+mod looks;
 pub(crate) mod prefill;
 mod raw;
 mod score;
 mod transcript;
 
 pub use generate::{Answer, Event, Generation, StopReason, Timings};
+pub use looks::Look;
 pub use raw::raw_ids;
 pub use score::{Window, windows};
 
@@ -241,6 +243,20 @@ impl Session {
         let rendered = self.transcript.advance(self.model.template()?)?;
         let pieces = self.model.pieces(&rendered, media.as_slice())?;
         self.prefill(&pieces)
+    }
+
+    /// Closes the user's message and reads `text` as its answer, as if the model had given it: a conversation that is restored,
+    /// or an answer of which only the beginning counts.
+    ///
+    /// # Errors
+    /// As [`Session::generate`]. The conversation is then as before.
+    pub fn say(&mut self, text: &str) -> Result<()> {
+        let before = self.mark();
+        let read = self.close_turn().and_then(|()| {
+            let pieces = self.model.pieces(&self.model.escape(text), &[])?;
+            self.prefill(&pieces)
+        });
+        self.restore_on_error(before, read)
     }
 
     /// Reads sound at the model's rate as it is heard: whole tokens at once, the rest when more comes or the sound ends,

@@ -11,7 +11,7 @@ pub(crate) struct Watch<'a> {
     /// Logits are computed for the rows from this position on.
     pub(crate) logits_from: usize,
     /// Whether another state is told, too, by its name.
-    pub(crate) taps: fn(&str) -> bool,
+    pub(crate) taps: &'a dyn Fn(&str) -> bool,
     /// Takes a name, the width of a row, and the values of the rows of a chunk.
     pub(crate) seen: &'a mut dyn FnMut(&str, usize, Vec<f32>),
 }
@@ -178,9 +178,7 @@ impl Session {
     /// Forgets everything in the cache from `len` on.
     pub(super) fn shorten(&mut self, len: usize) -> Result<()> {
         let len = self.log.truncate(len);
-        // The rings still hold what lies within the window before `len` unless too much was written since.
-        let needed = len.saturating_sub(self.runtime.window - 1);
-        if self.cached >= len && self.high_water.saturating_sub(self.runtime.ring) <= needed {
+        if self.cached >= len && self.holds_before(len) {
             self.ready &= self.cached == len;
             self.cached = len;
             return Ok(());
@@ -188,9 +186,15 @@ impl Session {
         self.read_again()
     }
 
+    /// Whether the rings still hold what lies within the window before `len`: too much may have been written since.
+    pub(super) fn holds_before(&self, len: usize) -> bool {
+        self.high_water.saturating_sub(self.runtime.ring) <= len.saturating_sub(self.runtime.window - 1)
+    }
+
     /// Reads everything in the log anew.
     pub(super) fn read_again(&mut self) -> Result<()> {
-        let pieces = std::mem::take(&mut self.log).pieces();
+        let log = std::mem::take(&mut self.log);
+        let pieces = log.pieces(0..log.len());
         let pending = self.pending.take();
         (self.cached, self.high_water, self.ready) = (0, 0, false);
         let again = self.prefill(&pieces);

@@ -82,7 +82,7 @@ impl Session {
         // An answer that was cut off has said one more than was read.
         self.prefill(&[])?;
         if !self.ready {
-            let mut pieces = self.log.pieces();
+            let mut pieces = self.log.pieces(0..self.log.len());
             let last = match pieces.pop() {
                 None => {
                     let problem = "is empty: there is nothing to continue".into();

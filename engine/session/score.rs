@@ -60,7 +60,7 @@ impl Session {
                 nats.push(surprise(&logits, *id));
             }
         };
-        let mut watch = Some(Watch { logits_from: first_row, taps: |_| false, seen: &mut seen });
+        let mut watch = Some(Watch { logits_from: first_row, taps: &|_| false, seen: &mut seen });
         let outcome = self.prefill_watched(&[Piece::Tokens(read.to_vec())], &mut watch);
         self.rollback(&empty)?;
         outcome?;

@@ -89,3 +89,25 @@ fn transforms_that_are_not_there_are_refused() {
         assert!(error.starts_with(&format!("fft_length is {length} for frames of 10, expected an even")), "{error}");
     }
 }
+
+#[test]
+fn heard_in_pieces_it_has_the_frames_of_the_whole() {
+    use percept::hearing::{LogMel, NUM_MELS};
+    let settings = Settings::of_lengths(320, 160, 512, NUM_MELS);
+    let sound: Vec<f32> = noise(7, 16_000).iter().map(|sample| 0.3 * sample).collect();
+    let whole = settings.whole_frames(sound.len()) * NUM_MELS;
+    let wanted = reference(&settings, &sound, sound.len().div_ceil(settings.row_samples()));
+    for gpu in gpus() {
+        let mut heard = LogMel::new(gpu).unwrap();
+        let (mut got, mut rest) = (Vec::new(), sound.as_slice());
+        for len in [1, 159, 160, 161, 640, 3000, 7000].into_iter().cycle() {
+            let (now, later) = rest.split_at(usize::min(len, rest.len()));
+            got.extend(heard.hear(now).unwrap());
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        assert_close("log mel", &got, &wanted[..whole], 1e-5);
+    }
+}

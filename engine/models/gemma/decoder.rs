@@ -9,8 +9,12 @@ use crate::kernels::{
     Matrix, Variant, add_norm, attention, attention_wide, expert_tiles, experts, gate, gather, matmul, matvec,
     norm_rope, norm_sum, per_layer, rms_norm, route, sample, softcap, stride, take_row,
 };
-use crate::models::runtime::{Angles, Inputs, Plans};
+use crate::models::runtime::{Angles, Cache, Inputs, Plans};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What the names of the states begin with that hold a layer's queries as attention takes them, a layer's number behind it:
+/// normalised, scaled and turned, heads `stride(head_dim)` apart.
+pub const QUERIES: &str = "queries.";
 
 /// Whether a plan is for a chunk of rows or for one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,14 +34,6 @@ pub(super) struct Recorder<'a> {
     pub(super) angles: [Angles; 2],
     pub(super) caches: Vec<Cache>,
     pub(super) states: States,
-}
-
-/// Keys and values of a layer.
-#[derive(Clone)]
-pub(super) struct Cache {
-    pub(super) slots: usize,
-    pub(super) k: Array<f32>,
-    pub(super) v: Array<f32>,
 }
 
 /// Rows on their way through the model, `[chunk_rows, stride(width)]`.
@@ -274,6 +270,8 @@ impl Recorder<'_> {
             self.most(rows),
             &arrays,
         )?;
+        let width = heads.num_heads * stride(heads.head_dim);
+        plan.tap(format!("{QUERIES}{index}"), q, width, width);
         let arrays = attention::Arrays {
             q,
             k_cache: &cache.k,

@@ -19,6 +19,7 @@ mod weights;
 
 pub(super) use config::HEADS;
 pub use config::{Config, Ears, Experts, Eyes, Layer, LayerType, MediaIds, Names, PerLayer, Rope, Sound, Vision};
+pub use decoder::QUERIES;
 pub use media::target_size;
 pub(in crate::models) use senses::Target;
 pub use weights::Weights;
@@ -28,8 +29,8 @@ use crate::gpu::Gpu;
 use crate::kernels::norm_rope::frequencies;
 use crate::kernels::{Variant, matmul, stride};
 use crate::models::Runtime;
-use crate::models::runtime::{Angles, Inputs};
-use decoder::{Cache, Recorder, States};
+use crate::models::runtime::{Angles, Cache, Inputs};
+use decoder::{Recorder, States};
 
 /// Rows of a prefill chunk, unless a picture has more.
 const CHUNK_ROWS: usize = 256;
@@ -106,6 +107,7 @@ pub fn runtime(
         plans,
         sight,
         hearing,
+        caches: recorder.caches,
         angles: recorder.angles.into(),
         context,
         chunk_rows,

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 import act
+import clips
 import letters
 import reason
 import sounds
@@ -23,7 +24,7 @@ import speech
 import text
 import things
 import world
-from batches import spoken_alone
+from batches import SAID_TWICE, described, spoken_alone
 from pictures import draw
 
 SEE = {"see/colour": ("colour",), "see/shape": ("shape",), "see/size": ("size",), "see/position": ("where", "at"),
@@ -39,8 +40,9 @@ class Sets:
         self.folder, self.rng, self.lines, self.counts = folder, np.random.default_rng(seed), [], {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, question, pixels=None, samples=None, typed=None):
-        """A case with a picture, a sound or both; `typed` is what is written if the question itself is spoken."""
+    def add(self, question, pixels=None, samples=None, typed=None, frames=None):
+        """A case with a picture, a sound or both, or the frames of a clip, one a second; `typed` is what is written if the
+        question itself is spoken."""
         skill = question.skill
         number = self.counts[skill] = self.counts.get(skill, 0) + 1
         name = f"{skill.replace('/', '-').replace(' ', '-')}-{number:04}"
@@ -48,10 +50,14 @@ class Sets:
         if pixels is not None:
             Image.fromarray(pixels).save(self.folder / f"{name}.png")
             media.append(dict(type="image", path=f"{name}.png"))
+        if frames is not None:
+            (self.folder / name).mkdir(exist_ok=True)
+            for i, frame in enumerate(frames):
+                Image.fromarray(frame).save(self.folder / name / f"frame_{i:03}.png")
+            (self.folder / name / "video.json").write_text(json.dumps(dict(fps=1.0, frames=len(frames))))
+            media.append(dict(type="video", path=name))
         if samples is not None:
-            with wave.open(str(self.folder / f"{name}.wav"), "wb") as out:
-                out.setnchannels(1), out.setsampwidth(2), out.setframerate(16_000)
-                out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            write_wav(self.folder / f"{name}.wav", samples)
             media.append(dict(type="audio", path=f"{name}.wav"))
         answers = list(dict.fromkeys([question.answer, *question.accepted]))
         asked = question.text if typed is None else typed
@@ -111,6 +117,11 @@ def write_sets(folder, seed, cases, data):
         samples, described = sounds.draw(rng)
         return sounds.questions(rng, described, 1)[0], dict(samples=samples)
     sets.drawn(cases, ("hear/sound",), heard)
+
+    def watched():
+        pixels, _, asked = clips.clip(rng)
+        return asked[0], dict(frames=pixels)
+    sets.drawn(cases, ("watch/motion", "watch/change", "watch/order"), watched)
     if (data / "speech").exists():
         spoken_sets(sets, rng, cases, speech.Pool(data / "speech"))
     return sets.write()
@@ -148,6 +159,15 @@ def spoken_sets(sets, rng, cases, pool):
                 sets.add(replace(question, skill=f"join/asked aloud, {name}"), pixels=draw(rng, scene),
                          samples=samples(found[rng.integers(len(found))]), typed="")
                 made += 1
+        if any(clip[2].startswith("kokoro") == natural for clip in pool.clips_of(*world.phrases([world.ANYTHING]), "test")):
+            for _ in range(cases):
+                scene = world.random_scene(rng)
+                thing, holds = world.statement(rng, scene)
+                phrase, = world.phrases([thing])
+                question = world.Question(f"join/match, {name}", phrase, "Yes." if holds else "No.")
+                found = [clip for clip in pool.clips_of(phrase, "test") if clip[2].startswith("kokoro") == natural]
+                sets.add(question, pixels=draw(rng, scene), samples=samples(found[rng.integers(len(found))]),
+                         typed=SAID_TWICE[rng.integers(len(SAID_TWICE))])
 
 
 def word_errors(lines):
@@ -167,17 +187,35 @@ def word_errors(lines):
     return table
 
 
-def write_pairs(folder, seed, groups=4):
-    """For `percept embed --eval`: written descriptions of scenes and the pictures that they shall find, each among 64."""
+def write_pairs(folder, seed, data, groups=4):
+    """For `percept embed --eval`: descriptions of scenes, written, and spoken by voices that are never trained on, and the
+    pictures that they shall find, each among 64. Spoken are scenes of two and three things."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, lines = np.random.default_rng(seed), []
+
+    def picture(scene):
+        name = f"{len(lines):04}.png"
+        Image.fromarray(draw(rng, scene)).save(folder / name)
+        return dict(image=name)
     while len(lines) < 64 * groups:
         scene = world.random_scene(rng)
         if len(scene) > 1:
-            name = f"{len(lines):04}.png"
-            Image.fromarray(draw(rng, scene)).save(folder / name)
-            lines.append(dict(kind="picture from written", a=dict(text=world.caption(scene)), b=dict(image=name)))
+            lines.append(dict(kind="picture from written", a=dict(text=world.caption(scene)), b=picture(scene)))
+    pool = speech.Pool(data / "speech") if (data / "speech").exists() else None
+    while pool and len(lines) < 2 * 64 * groups:
+        scene = world.random_scene(rng, 3)
+        samples = described(rng, pool, scene, "test") if len(scene) > 1 else None
+        if samples is not None:
+            name = f"{len(lines):04}.wav"
+            write_wav(folder / name, speech.frames(rng, samples, hard=False).reshape(-1))
+            lines.append(dict(kind="picture from spoken", a=dict(audio=name), b=picture(scene)))
     (folder / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def write_wav(path, samples):
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1), out.setsampwidth(2), out.setframerate(16_000)
+        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def plain(words):
@@ -221,7 +259,7 @@ def main():
         parser.error("name the folder to write with --write-sets")
     if args.seed < LEAST_SEED:
         parser.error(f"--seed {args.seed} may have been trained on; take one from {LEAST_SEED} on")
-    write_pairs(args.write_sets / "pairs", args.seed)
+    write_pairs(args.write_sets / "pairs", args.seed, args.data)
     lines = write_sets(args.write_sets, args.seed, args.cases, args.data)
     print(f"{args.write_sets}: {len(lines)} cases")
     if args.reference:

@@ -6,7 +6,8 @@ import things
 # Data that is built beforehand, by name: how to load it from the data folder.
 BANKS = {"things": things.load, "letters": letters.load, "speech": lambda folder: speech.Pool(folder / "speech")}
 # Which of it a kind needs.
-NEEDS = {"things": "things", "letters": "letters", "spoken": "speech", "aloud": "speech"}
+NEEDS = {"things": "things", "letters": "letters", "spoken": "speech", "aloud": "speech", "heard matches": "speech",
+         "after_aloud": "speech"}
 
 # Share of the time, and what batches are drawn from, by weight. Kinds whose data is not there are left out.
 PLAN = (
@@ -18,14 +19,18 @@ PLAN = (
     (.20, {"talk": .5, "act": 1.2, "reason": 2, "spoken": 5, "aloud": .5, "scenes": 1.5, "letters": 1.5, "crops": .5, "things": 2,
            "matches": .3}),
     # Everything.
-    (1., {"talk": .5, "act": 1, "reason": 2, "spoken": 4, "aloud": 1.2, "scenes": 2, "captions": .4, "letters": 2, "crops": .3,
-          "things": 2.5, "clips": .5, "sounds": .4, "matches": .3}),
+    (1., EVERYTHING := {"talk": .5, "act": 1, "reason": 1.8, "spoken": 4.5, "aloud": 1.5, "scenes": 1.5, "captions": .3,
+                        "asked": .6, "letters": 2.6, "crops": .5, "things": 2.6, "clips": .6, "sounds": .5, "matches": .25,
+                        "heard matches": .3, "after": 4., "after_aloud": 2.}),
 )
+# A run that begins with the weights of another needs no stages, and has more of what was behind then: spoken questions about
+# pictures.
+GO_ON = ((1., {**EVERYTHING, "aloud": 9., "after_aloud": 4.}),)
 
 
-def mix_at(share, banks):
+def mix_at(share, banks, plan=PLAN):
     """Probabilities of the kinds at a share of the time."""
-    for part, mix in PLAN:
+    for part, mix in plan:
         if share < part:
             break
         share -= part

@@ -21,7 +21,8 @@ def frames(rng, samples, hard=True):
             samples = echoing(samples, int(rng.integers(ROOMS)))
         if rng.random() < .5:
             samples = tilted(samples, rng.uniform(-.8, .8))
-    before, after = int(rng.integers(.2 * RATE)), int(rng.uniform(.04, .3) * RATE)
+    # A live microphone adds what it heard before it was sure, and the silence by which it knows the end.
+    before, after = int(rng.uniform(0, .4) * RATE), int(rng.uniform(.04, .8) * RATE)
     n = before + len(samples) + after
     out = np.zeros(n, np.float32)
     out[before:before + len(samples)] = samples

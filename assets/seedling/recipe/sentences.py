@@ -1,7 +1,10 @@
 """Every sentence that is spoken while training, one a line, shortest first: python sentences.py > SENTENCES
 
-The simple questions that world.py can ask, a sample of the talk, commands, numbers and short sums.
+The simple questions that world.py can ask, a sample of the talk, commands, numbers and short sums. With --things, instead, each
+thing that can be seen, with its place; spoken descriptions are made of those.
 """
+import sys
+
 import numpy as np
 
 import text
@@ -86,5 +89,10 @@ def all_sentences():
     return sorted(different.values(), key=len)
 
 
+def things():
+    return [f"{world.article(f'{size} {colour} {shape}')} {world.where(place)}" for size in world.SIZES for colour in world.COLOURS
+            for shape in world.SHAPES for place in range(len(world.PLACES))]
+
+
 if __name__ == "__main__":
-    print("\n".join(all_sentences()))
+    print("\n".join(things() if sys.argv[1:] == ["--things"] else all_sentences()))

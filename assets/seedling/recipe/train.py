@@ -22,7 +22,7 @@ from transformers import Gemma4UnifiedForConditionalGeneration, GemmaTokenizer
 
 from batches import NOTHING, Rows
 from model import Trainee
-from plan import BANKS, mix_at
+from plan import BANKS, GO_ON, PLAN, mix_at
 from tokenizer import VOCAB_SIZE, train as train_tokenizer
 
 # How much the labels in the middle count beside a word.
@@ -57,7 +57,7 @@ def losses_of(trainee, batch):
         alike = trainee.scale.exp().clamp(max=50) * shown @ told.T
         own = torch.arange(len(shown))
         losses["matches"] = (F.cross_entropy(alike, own) + F.cross_entropy(alike.T, own)) / 2
-        right.append(("match/picture of words", int((alike.argmax(0) == own).sum()), len(own)))
+        right.append(("match/picture of " + ("sound" if "sound" in batch else "words"), int((alike.argmax(0) == own).sum()), len(own)))
     states = middle.reshape(-1, middle.shape[-1])
     if "pictures" in batch:
         named = batch["named"].flatten()
@@ -164,7 +164,7 @@ def work(rank, args):
         started = time.time()
         if step % 200 == 199:
             rows.refresh()
-        mix = mix_at(share, rows.banks)
+        mix = mix_at(share, rows.banks, GO_ON if args.begin_with else PLAN)
         flat.zero_()
         for _ in range(args.parts):
             kind = str(rng.choice(list(mix), p=list(mix.values())))

@@ -3,7 +3,7 @@
 A scene is a list of `Thing`s on a background. Everything said about it, questions, answers and captions, is made here
 from the scene alone, so that no sentence can disagree with its picture.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,11 +56,31 @@ def where(place):
     return {"left": "on the left", "right": "on the right", "centre": "in the centre"}.get(name, f"at the {name}")
 
 
+ANYTHING = Thing("red", "circle", "large", 4, .5, .5, .13, 0.)
+
+
+def phrases(things):
+    """Each of them and its place, in reading order."""
+    return [f"{article(t.called())} {where(t.place)}" for t in things]
+
+
 def caption(things):
     """All things in reading order."""
-    if not things:
-        return "Nothing but the background."
-    return sentence(", ".join(f"{article(t.called())} {where(t.place)}" for t in things))
+    return sentence(", ".join(phrases(things))) if things else "Nothing but the background."
+
+
+def statement(rng, things):
+    """A thing that is there, or one of which a single property is not so, and whether it holds."""
+    if not things or rng.random() < .15:
+        thing = (random_scene(rng, 1) or [ANYTHING])[0]
+    else:
+        thing = things[rng.integers(len(things))]
+        if rng.random() < .55:
+            what = ("colour", "shape", "size", "place")[rng.integers(4)]
+            other = dict(colour=list(COLOURS), shape=SHAPES, size=SIZES, place=range(9))[what]
+            thing = replace(thing, **{what: other[rng.integers(len(other))]})
+    says = lambda t: (t.colour, t.shape, t.size, t.place)
+    return thing, any(says(t) == says(thing) for t in things)
 
 
 def sentence(words):

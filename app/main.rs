@@ -2,9 +2,15 @@
 
 mod cli;
 mod hub;
+#[cfg(feature = "desktop")]
+mod live;
 mod store;
+#[cfg(feature = "desktop")]
+mod ui;
+#[cfg(feature = "desktop")]
+mod worker;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use cli::failure::{self, Usage};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 const EXAMPLES: &str = "\
 Examples:
+  percept                                         the window
   percept ask \"What is this?\" --image cat.jpg     one answer in the terminal
   percept chat                                    a conversation
   percept doctor                                  what works on this machine, and what to install
@@ -34,7 +41,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = log_to_stderr(&arguments.talk).and_then(|()| match arguments.command {
         Some(command) => command.run(&arguments.talk),
-        None => without_command(),
+        None => cli::without_command(),
     });
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let code = failure::exit_code(&error);
@@ -52,13 +59,6 @@ fn quiet_display_loaders() {
         // SAFETY: no other thread runs yet.
         unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
     }
-}
-
-fn without_command() -> anyhow::Result<()> {
-    let mut help = Arguments::command().render_help().to_string();
-    help += "\nHint: begin with `percept chat`, or with `percept ask \"your question\"`.\n";
-    std::io::stdout().write_all(help.as_bytes())?;
-    Ok(())
 }
 
 /// `PERCEPT_LOG` wins (`PERCEPT_LOG=percept=debug`), else the number of `-v`.

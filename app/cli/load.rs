@@ -89,14 +89,22 @@ impl AdapterArgs {
     /// # Errors
     /// As [`Gpu::open`]; a name that no adapter has is a mistake of usage.
     pub fn open_quietly(&self) -> Result<Arc<Gpu>> {
-        let options = GpuOptions { adapter: self.choice(), ..GpuOptions::default() };
-        Gpu::open(&options).map_err(|error| match error {
-            percept::Error::NoAdapter { .. } if self.asked().is_some() && !adapters().is_empty() => {
-                anyhow::Error::new(Usage(error.to_string()))
-            }
-            other => other.into(),
-        })
+        open_gpu(self.choice(), self.asked().is_some())
     }
+}
+
+/// Opens an adapter.
+///
+/// # Errors
+/// As [`Gpu::open`]; a name that no adapter has is a mistake of usage.
+pub fn open_gpu(adapter: AdapterChoice, asked: bool) -> Result<Arc<Gpu>> {
+    let options = GpuOptions { adapter, ..GpuOptions::default() };
+    Gpu::open(&options).map_err(|error| match error {
+        percept::Error::NoAdapter { .. } if asked && !adapters().is_empty() => {
+            anyhow::Error::new(Usage(error.to_string()))
+        }
+        other => other.into(),
+    })
 }
 
 impl LoadArgs {
@@ -161,7 +169,7 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
 }
 
 /// The model that is used when none is named: the built-in one.
-fn default_model() -> Result<PathBuf> {
+pub fn default_model() -> Result<PathBuf> {
     if seedling::is_here() {
         return seedling::folder();
     }

@@ -1,6 +1,8 @@
 //! The commands, one file each, and what they share.
 
 mod answer;
+#[cfg(feature = "desktop")]
+mod app;
 mod ask;
 mod bench;
 mod chat;
@@ -10,10 +12,10 @@ mod encode;
 mod eval;
 pub mod failure;
 mod interrupt;
-mod load;
-mod models;
+pub mod load;
+pub mod models;
 pub mod output;
-mod parts;
+pub mod parts;
 mod perplexity;
 mod plot;
 mod sampling;
@@ -24,6 +26,8 @@ use output::{Output, TalkArgs};
 /// What can be done.
 #[derive(clap::Subcommand)]
 pub enum Command {
+    #[cfg(feature = "desktop")]
+    App(app::AppArgs),
     Ask(ask::AskArgs),
     Chat(chat::ChatArgs),
     Models(models::ModelsArgs),
@@ -41,6 +45,8 @@ impl Command {
     pub fn run(self, talk: &TalkArgs) -> anyhow::Result<()> {
         let output = Output::new(talk);
         match self {
+            #[cfg(feature = "desktop")]
+            Command::App(args) => app::run(args),
             Command::Ask(args) => ask::run(&args, &output),
             Command::Chat(args) => chat::run(&args, &output),
             Command::Models(args) => models::run(&args, &output),
@@ -53,4 +59,24 @@ impl Command {
             Command::Trace(args) => trace::run(&args, &output),
         }
     }
+}
+
+/// What `percept` does when nothing else is asked for: the window opens.
+///
+/// # Errors
+/// As [`app::run`].
+#[cfg(feature = "desktop")]
+pub fn without_command() -> anyhow::Result<()> {
+    app::run(app::AppArgs::default())
+}
+
+/// What `percept` does when nothing else is asked for and there is no window: it tells what there is.
+///
+/// # Errors
+/// If nothing can be written.
+#[cfg(not(feature = "desktop"))]
+pub fn without_command() -> anyhow::Result<()> {
+    let mut help = <crate::Arguments as clap::CommandFactory>::command().render_help().to_string();
+    help += "\nHint: begin with `percept chat`, or with `percept ask \"your question\"`.\n";
+    Ok(std::io::Write::write_all(&mut std::io::stdout(), help.as_bytes())?)
 }

@@ -5,6 +5,9 @@ mod list;
 mod pull;
 mod remove;
 
+#[cfg(feature = "desktop")]
+pub use remove::take_away;
+
 use super::load::{AdapterArgs, find};
 use super::output::Output;
 use anyhow::Result;

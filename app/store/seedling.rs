@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Its name in `percept models list`.
@@ -60,6 +60,9 @@ pub fn place() -> Option<PathBuf> {
 pub fn folder() -> Result<PathBuf> {
     let remedy = "set PERCEPT_CACHE_DIR to a folder that can be written, or name another model with --model";
     let place = place().with_context(|| format!("there is no place for the built-in model: {remedy}"))?;
+    // Of the threads of a process one at a time; other processes write folders of their own.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     unpack(FILES, &place)
         .with_context(|| format!("cannot write the built-in model to {}: {remedy}", place.display()))?;
     Ok(place)

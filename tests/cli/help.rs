@@ -7,6 +7,7 @@ fn every_command_explains_itself() {
     let home = Home::new();
     for command in [
         "",
+        "app",
         "ask",
         "chat",
         "models",
@@ -32,13 +33,4 @@ fn every_command_explains_itself() {
         }
         insta::assert_snapshot!(format!("help {command}").trim().replace(' ', "_"), outcome.stdout);
     }
-}
-
-#[test]
-fn without_a_command_the_help_is_shown_with_a_hint() {
-    let home = Home::new();
-    let (bare, help) = (home.run::<&str>(&[]), home.run(&["--help"]));
-    assert_eq!(bare.code, Some(0));
-    let hint = bare.stdout.strip_prefix(&help.stdout).unwrap();
-    assert_eq!(hint, "\nHint: begin with `percept chat`, or with `percept ask \"your question\"`.\n");
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// What is asked, and what the answer says, in small letters.
 const ANSWERS: [(&[&str], &str); 6] = [
-    (&["--image", "assets/samples/scene.png", "--audio", "assets/samples/question.wav"], "it is purple."),
+    (&["--image", "assets/samples/asked.png", "--audio", "assets/samples/question.wav"], "it is green."),
     (&["--image", "assets/samples/scene.png", "What colour is the triangle?"], "it is yellow."),
     (
         &["--image", "assets/samples/scene.png", "What do you see?"],

@@ -5,7 +5,7 @@ use crate::cli::load::named;
 use crate::cli::output::Output;
 use crate::hub::Wanted;
 use crate::hub::cache::Place;
-use crate::hub::remove::{What, carry_out, plan};
+use crate::hub::remove::{Plan, What, carry_out, plan};
 use crate::store::models::{Found, Places, Store};
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
@@ -37,13 +37,7 @@ pub struct RemoveArgs {
 /// # Errors
 /// If there is none of that name, it belongs to another program, or nobody agrees.
 pub fn run(args: &RemoveArgs, output: &Output) -> Result<()> {
-    let places = Places::of_this_user();
-    let hub = places.hub().unwrap_or(Path::new(""));
-    let (title, place, what) = match repository(hub, &args.name)? {
-        Some(found) => found,
-        None => model(&places, hub, &args.name)?,
-    };
-    let planned = plan(&place, &what)?;
+    let (title, planned) = planned(&args.name)?;
     let kept = match planned.kept {
         0 => String::new(),
         kept => format!("; {} stay, which another revision uses", DecimalBytes(kept)),
@@ -61,6 +55,25 @@ pub fn run(args: &RemoveArgs, output: &Output) -> Result<()> {
     carry_out(&planned)?;
     output.note(&format!("removed {title}, {} are free again{kept}", DecimalBytes(planned.bytes)));
     Ok(())
+}
+
+/// Takes it away; nobody is asked.
+///
+/// # Errors
+/// As [`run`].
+pub fn take_away(name: &str) -> Result<()> {
+    Ok(carry_out(&planned(name)?.1)?)
+}
+
+/// What would go, in words, and as a plan.
+fn planned(name: &str) -> Result<(String, Plan)> {
+    let places = Places::of_this_user();
+    let hub = places.hub().unwrap_or(Path::new(""));
+    let (title, place, what) = match repository(hub, name)? {
+        Some(found) => found,
+        None => model(&places, hub, name)?,
+    };
+    Ok((title, plan(&place, &what)?))
 }
 
 /// A repository that is named in full, or a revision of it.

@@ -1,0 +1,133 @@
+//! The conversation with real audio callbacks in real time, both ways, through a sound server of its own: what `cpal` does on a
+//! desktop. Left out, loudly, where there is no PulseAudio. The server's address goes by an environment variable, so the test
+//! runs itself again as a process of its own.
+
+use super::*;
+use percept::media::Audio;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Set for the process that has the server's address in its environment.
+const INSIDE: &str = "PERCEPT_TEST_SOUND_SERVER";
+const NAME: &str = "live::sound_server::a_question_and_an_answer_through_a_sound_server";
+
+/// Ended when the test is over, however it ends.
+struct Ended(Vec<Child>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn start(folder: &Path, program: &str, args: &[&str], output: Stdio) -> Option<Child> {
+    let mut command = Command::new(program);
+    command.env("XDG_RUNTIME_DIR", folder).env("PULSE_SERVER", format!("unix:{}/native", folder.display()));
+    command.args(args).stdin(Stdio::null()).stdout(output).stderr(Stdio::null()).spawn().ok()
+}
+
+#[test]
+fn a_question_and_an_answer_through_a_sound_server() {
+    if let Some(folder) = std::env::var_os(INSIDE) {
+        return inside(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let setup = format!(
+        "load-module module-native-protocol-unix auth-anonymous=1 socket={}/native\n\
+         load-module module-null-sink sink_name=fakemic rate=48000\n\
+         load-module module-null-sink sink_name=fakespk rate=44100\n\
+         set-default-sink fakespk\nset-default-source fakemic.monitor\n",
+        path.display()
+    );
+    std::fs::write(path.join("setup.pa"), setup).unwrap();
+    let setup = path.join("setup.pa");
+    let args = ["-n", "-F", setup.to_str().unwrap(), "--exit-idle-time=-1", "--disallow-exit", "--realtime=no"];
+    let args = [&args[..], &["--high-priority=no", "--use-pid-file=no", "--daemonize=no"]].concat();
+    let Some(server) = start(path, "pulseaudio", &args, Stdio::null()) else {
+        eprintln!("SKIPPED: there is no pulseaudio, so real audio callbacks are not tested; install pulseaudio");
+        return;
+    };
+    let mut children = Ended(vec![server]);
+    let begun = Instant::now();
+    while !path.join("native").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the sound server did not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Somebody who listens in small blocks keeps the blocks of the server small.
+    for sink in ["fakemic.monitor", "fakespk.monitor"] {
+        children.0.extend(start(path, "parec", &["-d", sink, "--latency-msec=10"], Stdio::null()));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args([NAME, "--exact", "--nocapture"])
+        .env(INSIDE, path)
+        .env("XDG_RUNTIME_DIR", path)
+        .env("PULSE_SERVER", format!("unix:{}/native", path.display()))
+        .status();
+    assert!(status.unwrap().success(), "see above");
+}
+
+fn inside(folder: &Path) {
+    assert!(microphones().iter().any(|device| device.default) && speakers().iter().any(|device| device.default));
+    let speech = sounds::answer();
+    let synthesis: Synthesis = Box::new(move |_, _| Ok(Audio { samples: speech.clone(), sample_rate: RATE }));
+    let live = Live::start(LiveOptions { camera: Choice::Off, synthesis: Some(synthesis), ..LiveOptions::default() });
+    let wait = |what: &dyn Fn(&LiveEvent) -> bool| {
+        let begun = Instant::now();
+        let mut heard = Vec::new();
+        loop {
+            let left = Duration::from_secs(40).saturating_sub(begun.elapsed());
+            let event = live.events().recv_timeout(left).expect("it did not happen in time");
+            if let LiveEvent::Heard(samples) = &event {
+                heard.extend(samples);
+            }
+            if what(&event) {
+                return heard;
+            }
+        }
+    };
+    for _ in 0..2 {
+        wait(&|event| matches!(event, LiveEvent::DeviceFound { .. }));
+    }
+
+    // A question, spoken into the microphone by another program.
+    let question = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/live/question.wav");
+    let args = ["--latency-msec=20", "-d", "fakemic", question.to_str().unwrap()];
+    let _player = Ended(start(folder, "paplay", &args, Stdio::null()).into_iter().collect());
+    let heard = wait(&|event| matches!(event, LiveEvent::TurnEnded));
+    let power = |samples: &[f32]| samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+    let share = power(&heard) / power(&sounds::question());
+    assert!((0.7..1.3).contains(&share), "{share} of the question's power was heard");
+
+    // An answer, recorded by another program and stopped in the middle.
+    let recording = std::fs::File::create(folder.join("spoken.raw")).unwrap();
+    let args = ["-d", "fakespk.monitor", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20"];
+    let recorder = Ended(start(folder, "parec", &args, recording.into()).into_iter().collect());
+    std::thread::sleep(Duration::from_millis(500));
+    live.send(LiveCommand::AnswerBegun);
+    live.send(LiveCommand::Say { delta: "It is red, as far as I can see. ".into() });
+    let begun = Instant::now();
+    while live.meters().played() < 2 * u64::from(RATE) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nothing is played");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    live.send(LiveCommand::Stop);
+    wait(&|event| matches!(event, LiveEvent::Interrupted { .. }));
+    std::thread::sleep(Duration::from_millis(1000));
+    drop(recorder);
+    let bytes = std::fs::read(folder.join("spoken.raw")).unwrap();
+    let spoken: Vec<f32> =
+        bytes.chunks_exact(2).map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0).collect();
+    let loud: Vec<usize> = (0..spoken.len()).filter(|i| spoken[*i].abs() > 0.01).collect();
+    assert!(!loud.is_empty(), "the recording is silent");
+    let seconds = (loud[loud.len() - 1] - loud[0]) as f64 / f64::from(RATE);
+    assert!((1.5..3.5).contains(&seconds), "{seconds} s were spoken of about 2");
+    let share = power(&spoken) / power(&sounds::answer()[..2 * RATE as usize]);
+    assert!((0.6..1.6).contains(&share), "{share} of its power");
+    let (over, under) = (live.meters().overruns(), live.meters().underruns());
+    println!("spoken {seconds:.2} s, overruns {over} samples, underruns {under}");
+}

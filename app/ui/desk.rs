@@ -1,0 +1,310 @@
+//! Carries out what the update asks for: engine, devices, disk, and short-lived threads for what takes longer than a frame.
+//! Works without a window, too, so that conversations are tested as they are held.
+
+use super::devices;
+use super::media;
+use super::state::{Action, Device, Live as LiveState, ModelLine, State};
+use super::update::{Effect, Memory, Msg, update};
+use crate::cli::load::find;
+use crate::hub::catalogue::ENTRIES;
+use crate::hub::{Report, Request, Wanted, pull};
+use crate::live::{Listed, Live, LiveOptions, Meters, Voice, cameras, microphones, speakers, voices};
+use crate::store::models::{Places, State as Usable};
+use crate::store::settings::Settings;
+use crate::store::thread::Store;
+use crate::worker::Worker;
+use anyhow::{Context, Result};
+use percept::hearing::NUM_MELS;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// Connections and tries of a download, as `percept models pull` has them.
+const CONNECTIONS: usize = 8;
+const RETRIES: u32 = 6;
+
+/// Frames of the spectrogram that is shown: four seconds.
+const MEL_FRAMES: usize = 400;
+/// Samples that are worth asking for frames, and most of them at a time: a tenth of a second and half of one.
+const MEL_SAMPLES: u64 = 1_600;
+const MOST_MEL_SAMPLES: u64 = 8_000;
+
+/// Wakes whoever draws.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What the app is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// As for `--model`; that of the settings if `None`.
+    pub model: Option<String>,
+    /// As for `--adapter`.
+    pub adapter: Option<String>,
+    /// Devices instead of those of the settings.
+    pub microphone: Option<crate::live::MicrophoneChoice>,
+    /// See `microphone`.
+    pub speaker: Option<crate::live::SpeakerChoice>,
+    /// See `microphone`.
+    pub camera: Option<crate::live::CameraChoice>,
+    /// Folder of conversations and settings; the person's own if `None`.
+    pub data: Option<PathBuf>,
+    /// Files to go with the first message.
+    pub files: Vec<PathBuf>,
+    /// Seconds that pass in one, for devices that are files; 1 if `None`.
+    pub pace: Option<f64>,
+}
+
+/// The state, and everybody who works for it.
+pub struct Desk {
+    /// What is shown.
+    pub state: State,
+    memory: Memory,
+    worker: Worker,
+    live: Live,
+    store: Store,
+    sender: Sender<Msg>,
+    messages: Receiver<Msg>,
+    wake: Wake,
+    started: Instant,
+    spectrogram: VecDeque<f32>,
+    /// Samples that were given to be shown.
+    mel_heard: u64,
+    mel_asked: bool,
+}
+
+impl Desk {
+    /// Starts them all; the model begins to load.
+    ///
+    /// # Errors
+    /// If there is no folder for conversations, or no thread to be had.
+    pub fn new(options: Options, wake: Wake) -> Result<Desk> {
+        let own = crate::store::database_path();
+        let given = options.data.as_ref().zip(own.as_ref().and_then(|path| path.file_name()));
+        let path = given
+            .map(|(folder, name)| folder.join(name))
+            .or(own.clone())
+            .context("there is no folder for conversations; set PERCEPT_DATA_DIR to the whole path of one")?;
+        let (mut settings, problem) = Settings::load(&path.with_file_name("settings.json"));
+        if let Some(model) = &options.model {
+            settings.model = Some(model.clone());
+        }
+        let waking = |wake: &Wake| {
+            let wake = wake.clone();
+            move || wake()
+        };
+        let store = Store::start(path, waking(&wake)).context("no thread for the conversations could be started")?;
+        let worker = Worker::start(waking(&wake)).context("no thread for the engine could be started")?;
+        let live = Live::start(LiveOptions {
+            microphone: options.microphone.clone().unwrap_or_else(|| devices::choice(&settings.microphone)),
+            speaker: options.speaker.clone().unwrap_or_else(|| devices::choice(&settings.speaker)),
+            camera: options.camera.clone().unwrap_or_else(|| devices::choice(&settings.camera)),
+            turn: devices::turn(&settings),
+            voice: devices::voice(&settings),
+            speak: settings.speak,
+            pace: options.pace.unwrap_or(1.0),
+            wake: wake.clone(),
+            ..LiveOptions::default()
+        });
+        let (sender, messages) = channel();
+        let mut state = State::new(settings);
+        state.live.camera |= options.camera.is_some();
+        let memory = Memory::new(options.adapter.clone());
+        let mut desk = Desk {
+            state,
+            memory,
+            worker,
+            live,
+            store,
+            sender,
+            messages,
+            wake,
+            started: Instant::now(),
+            spectrogram: VecDeque::new(),
+            mel_heard: 0,
+            mel_asked: false,
+        };
+        desk.happen(Msg::Start);
+        if let Some(problem) = problem {
+            desk.happen(Msg::Told(problem));
+        }
+        if !options.files.is_empty() {
+            desk.happen(Msg::Action(Action::Attach(options.files)));
+        }
+        desk.list_devices();
+        Ok(desk)
+    }
+
+    /// Time since the start.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Level, waveform and pictures as they are.
+    pub fn meters(&self) -> &Meters {
+        self.live.meters()
+    }
+
+    /// Takes all news into the state; whether there was any.
+    pub fn drain(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            let news = self.worker.event().map(Msg::Worker);
+            let news = news.or_else(|| self.live.events().try_recv().ok().map(Msg::Live));
+            let news = news.or_else(|| self.store.events().try_recv().ok().map(Msg::Store));
+            let Some(msg) = news.or_else(|| self.messages.try_recv().ok()) else { break };
+            any = true;
+            if let Msg::Worker(crate::worker::Event::Mel(frames)) = &msg {
+                self.spectrogram.extend(frames);
+                let old = self.spectrogram.len().saturating_sub(MEL_FRAMES * NUM_MELS);
+                self.spectrogram.drain(..old);
+                self.mel_asked = false;
+                continue;
+            }
+            self.happen(msg);
+        }
+        if self.state.notices.iter().any(|notice| !notice.error) {
+            self.happen(Msg::Tick);
+        }
+        self.state.live.dropped = self.meters().overruns() + self.meters().underruns();
+        any
+    }
+
+    /// Log-mel frames of the last seconds, oldest first, and how many samples they were made of so far; the newest samples are
+    /// given to the engine, unless it still has some or has better things to do.
+    pub fn spectrogram(&mut self) -> (&VecDeque<f32>, u64) {
+        let heard = self.meters().heard();
+        let new = heard.saturating_sub(self.mel_heard);
+        if new >= MEL_SAMPLES && !self.mel_asked && !self.state.answering() && self.state.loaded().is_some() {
+            let mut samples = vec![0.0; new.min(MOST_MEL_SAMPLES) as usize];
+            self.meters().latest(&mut samples);
+            (self.mel_heard, self.mel_asked) = (heard, true);
+            self.worker.send(crate::worker::Command::Show(samples));
+        }
+        (&self.spectrogram, self.mel_heard)
+    }
+
+    /// Takes something into the state and carries out what follows from it.
+    pub fn happen(&mut self, msg: Msg) {
+        let now = self.now();
+        if let Msg::Action(Action::Send(_)) = &msg {
+            self.memory.preview = self.meters().preview();
+        }
+        for effect in update(&mut self.state, &mut self.memory, msg, now) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Worker(command) => self.worker.send(command),
+            Effect::StopAnswer => self.worker.stop(),
+            Effect::Live(command) => self.live.send(command),
+            Effect::Store(command) => self.store.send(command),
+            Effect::Encode(purpose, media) => self.apart(move |_| Msg::Encoded(purpose, media::encode(media))),
+            Effect::FindModels => self.apart(|_| Msg::Found(models())),
+            Effect::Pull(name) => self.apart(move |tell| fetch(name, tell)),
+            Effect::Remove(name) => self.apart(move |_| {
+                let outcome = crate::cli::models::take_away(&name);
+                Msg::Removed(outcome.map(|()| name).map_err(|error| format!("{error:#}")))
+            }),
+        }
+    }
+
+    /// Does something on a thread of its own; what it gives is taken in like all news.
+    fn apart(&self, doing: impl FnOnce(&(dyn Fn(Msg) + Send + Sync)) -> Msg + Send + 'static) {
+        let (sender, wake) = (self.sender.clone(), self.wake.clone());
+        let run = move || {
+            let tell = move |msg| {
+                // Nobody is left to be told when the window is gone.
+                let _ = sender.send(msg);
+                wake();
+            };
+            let last = doing(&tell);
+            tell(last);
+        };
+        if let Err(error) = std::thread::Builder::new().name("errand".into()).spawn(run) {
+            tracing::error!("no thread could be started: {error}");
+        }
+    }
+
+    /// Looks for devices, which may take a while.
+    pub fn list_devices(&self) {
+        self.apart(|_| {
+            let devices =
+                |found: Vec<Listed>| found.into_iter().map(|Listed { id, name, .. }| Device { id, name }).collect();
+            let voices = voices().unwrap_or_default().into_iter();
+            Msg::Devices(Box::new(LiveState {
+                microphones: devices(microphones()),
+                speakers: devices(speakers()),
+                cameras: devices(cameras()),
+                voices: voices
+                    .map(|Voice { id, name, language }| Device { id, name: format!("{name} ({language})") })
+                    .collect(),
+                ..LiveState::default()
+            }))
+        });
+    }
+}
+
+/// Models on this disk, and those of the catalogue that are not.
+fn models() -> Vec<ModelLine> {
+    let found = Places::of_this_user().find();
+    let mut lines: Vec<ModelLine> = found
+        .models
+        .iter()
+        .map(|model| ModelLine {
+            name: format!("{}:{}", model.store.prefix(), model.name),
+            store: model.store.title().into(),
+            bytes: model.bytes,
+            problem: match &model.state {
+                Usable::Usable => None,
+                Usable::Unsupported => Some("its architecture is not supported yet".into()),
+                Usable::Broken(problem) => Some(problem.clone()),
+            },
+            offer: None,
+        })
+        .collect();
+    for entry in ENTRIES.iter().filter(|entry| entry.is_supported()) {
+        if find(std::path::Path::new(entry.id)).is_err() {
+            let offer = Some(format!("{}: {}", entry.title, entry.senses));
+            let store = "Hugging Face".into();
+            lines.push(ModelLine { name: entry.id.into(), store, bytes: entry.bytes, problem: None, offer });
+        }
+    }
+    lines
+}
+
+/// Fetches a model and tells how far it is.
+fn fetch(name: String, tell: &(dyn Fn(Msg) + Send + Sync)) -> Msg {
+    let (done, total) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let outcome = (|| -> Result<()> {
+        let wanted = Wanted::parse(&name)?;
+        let hub = Places::of_this_user().hub().map(Into::into);
+        let hub = hub.context("there is no place for the cache: set HF_HOME to the whole path of a folder")?;
+        let request = Request { wanted, file: None, force: false, connections: CONNECTIONS, retries: RETRIES, hub };
+        std::thread::scope(|scope| {
+            let (begun, so_far) = (total.clone(), done.clone());
+            let report = Report {
+                note: Box::new(|text| tracing::info!("{text}")),
+                begin: Box::new(move |bytes| begun.store(bytes, Ordering::Relaxed)),
+                advance: Box::new(move |bytes| {
+                    so_far.fetch_add(bytes as u64, Ordering::Relaxed);
+                }),
+            };
+            let pulling = scope.spawn(|| pull(&request, report));
+            while !pulling.is_finished() {
+                std::thread::sleep(Duration::from_millis(200));
+                let (done, total) = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
+                tell(Msg::Pulled(name.clone(), done, total, None));
+            }
+            match pulling.join() {
+                Ok(outcome) => outcome.map(|_| ()).map_err(Into::into),
+                Err(_) => Err(anyhow::anyhow!("the download stopped by a mistake of this program")),
+            }
+        })
+    })();
+    let (done, total) = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
+    Msg::Pulled(name, done, total, Some(outcome.map_err(|error| format!("{error:#}"))))
+}

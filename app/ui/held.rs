@@ -1,0 +1,182 @@
+//! Conversations as they are held: the real engine with the built-in model, the real live loop with devices that are files, the
+//! real disk, everything but the window.
+
+use super::desk::{Desk, Options};
+use super::state::{Action, Engine, Message, Part, Phase, Progress, Role};
+use super::update::Msg;
+use crate::live::{Choice, FedCamera, FedMicrophone, KeptSpeaker, Room, read_sound};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than anything takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn asset(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/samples").join(name)
+}
+
+struct Table {
+    desk: Desk,
+    microphone: FedMicrophone,
+    speaker: KeptSpeaker,
+}
+
+impl Table {
+    fn new(data: &TempDir, camera: Option<&str>) -> Table {
+        let microphone = FedMicrophone::default();
+        microphone.stand_in(Room::new(120, 0.3));
+        let speaker = KeptSpeaker::default().heard_by(&microphone);
+        let options = Options {
+            microphone: Some(Choice::File(microphone.clone())),
+            speaker: Some(Choice::File(speaker.clone())),
+            camera: camera.map(|name| Choice::File(FedCamera::open(&asset(name)).unwrap())),
+            data: Some(data.path().to_path_buf()),
+            ..Options::default()
+        };
+        let mut table = Table { desk: Desk::new(options, Arc::new(|| {})).unwrap(), microphone, speaker };
+        table.wait("the model", |table| matches!(table.desk.state.engine, Engine::Ready(_)));
+        table
+    }
+
+    fn wait(&mut self, what: &str, is_so: impl Fn(&Table) -> bool) {
+        let started = Instant::now();
+        while !is_so(self) {
+            assert!(started.elapsed() < PATIENCE, "waited too long for {what}: {:#?}", self.desk.state);
+            if !self.desk.drain() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.desk.happen(Msg::Action(action));
+    }
+
+    fn say(&self, name: &str) {
+        self.microphone.say(&read_sound(&asset(name)).unwrap());
+    }
+
+    fn messages(&self) -> &[Message] {
+        &self.desk.state.conversation.messages
+    }
+
+    /// Waits for the end of the answer that makes so many messages.
+    fn answered(&mut self, messages: usize) -> String {
+        self.wait("an answer", |table| {
+            let all = table.messages();
+            all.len() == messages && all.last().is_some_and(|last| last.progress != Progress::Open)
+        });
+        let last = self.messages().last().unwrap();
+        assert_eq!((last.role, &last.progress), (Role::Model, &Progress::Whole), "{last:#?}");
+        last.text().to_string()
+    }
+
+    fn silent(&mut self) {
+        self.wait("silence", |table| table.desk.state.live.phase == Phase::Idle);
+    }
+}
+
+fn kinds(message: &Message) -> Vec<&'static str> {
+    let kind = |part: &Part| match part {
+        Part::Text(_) => "text",
+        Part::Picture { .. } => "picture",
+        Part::Sound { .. } => "sound",
+        Part::Video { .. } => "video",
+    };
+    message.parts.iter().map(kind).collect()
+}
+
+#[test]
+fn asks_by_voice_interrupts_shows_a_picture_and_finds_it_all_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, Some("asked.png"));
+    // By voice, about what the camera shows.
+    table.say("question.wav");
+    let answer = table.answered(2);
+    assert!(answer.contains("green"), "{answer}");
+    assert_eq!(kinds(&table.messages()[0]), ["picture", "sound"]);
+    table.silent();
+    assert!(table.speaker.played().iter().any(|sample| sample.abs() > 0.01), "the answer is spoken");
+
+    // A long answer is interrupted by voice: only what was heard stays, and the new question is answered.
+    table.act(Action::Camera(false));
+    table.act(Action::New);
+    table.act(Action::Send("What can you do?".into()));
+    table.wait("speech", |table| table.messages().last().is_some_and(|last| last.spoken_bytes > 0));
+    let whole = table.messages().last().unwrap().text().len();
+    table.say("question.wav");
+    table.wait("the interruption", |table| table.messages().len() > 2);
+    let cut = table.messages()[1].clone();
+    assert_eq!(cut.progress, Progress::Interrupted, "{cut:#?}");
+    assert!(cut.text().len() < whole, "of {whole} bytes {:?} is left", cut.text());
+    table.answered(4);
+    table.silent();
+
+    // A picture is dropped.
+    table.act(Action::Attach(vec![asset("asked.png")]));
+    table.wait("the picture", |table| !table.desk.state.attached.is_empty());
+    table.act(Action::Send("What colour is the star?".into()));
+    let answer = table.answered(6);
+    assert!(answer.contains("green"), "{answer}");
+    assert_eq!(kinds(&table.messages()[4]), ["picture", "text"]);
+    // Where it looked.
+    let id = table.messages()[5].id;
+    table.act(Action::Look(id));
+    table.wait("the looks", |table| !table.messages()[5].looks.is_empty());
+
+    // Another start finds all of it, and goes on with it.
+    let before: Vec<_> = table.messages().iter().map(|m| (m.role, kinds(m), m.text().to_string())).collect();
+    let id = table.desk.state.conversation.id.unwrap();
+    drop(table);
+    let mut table = Table::new(&data, None);
+    table.wait("the list", |table| table.desk.state.lines.iter().any(|line| line.id == id));
+    table.act(Action::Open(id));
+    table.wait("the conversation", |table| !table.desk.state.conversation.loading);
+    let after: Vec<_> = table.messages().iter().map(|m| (m.role, kinds(m), m.text().to_string())).collect();
+    assert_eq!(before, after);
+    table.act(Action::Send("What colour is the square?".into()));
+    let answer = table.answered(8);
+    assert!(answer.contains("yellow"), "it still knows the picture: {answer}");
+}
+
+#[test]
+fn a_message_is_edited_and_an_answer_is_tried_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, None);
+    table.act(Action::Send("What can you do?".into()));
+    let first = table.answered(2);
+    assert!(first.contains("pictures"), "{first}");
+    // While it is still spoken.
+    table.act(Action::Retry);
+    assert_eq!(table.answered(2), first);
+    let asked = table.messages()[0].id;
+    table.act(Action::Edit(asked));
+    table.act(Action::Send("Who are you?".into()));
+    let second = table.answered(2);
+    assert!(second.contains("Seedling"), "{second}");
+    let id = table.desk.state.conversation.id.unwrap();
+    drop(table);
+    let mut table = Table::new(&data, None);
+    table.act(Action::Open(id));
+    table.wait("the conversation", |table| table.messages().len() == 2 && !table.desk.state.conversation.loading);
+    assert_eq!(table.messages()[1].text(), second);
+}
+
+#[test]
+fn a_full_memory_forgets_the_oldest_and_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, None);
+    let mut settings = table.desk.state.settings.clone();
+    (settings.context, settings.speak) = (Some(160), false);
+    table.act(Action::Set(Box::new(settings)));
+    table.wait("the model", |table| matches!(&table.desk.state.engine, Engine::Ready(loaded) if loaded.context == 160));
+    for turn in 1..=12 {
+        table.act(Action::Send("Who are you?".into()));
+        let answer = table.answered(2 * turn);
+        assert!(!answer.is_empty(), "turn {turn}");
+        assert!(table.desk.state.figures.cache_len <= 160);
+    }
+    assert!(table.desk.state.notices.iter().any(|notice| notice.text.contains("memory was full")));
+}

@@ -1,0 +1,212 @@
+//! Talking: messages in the middle, the live bar and the field for typing below, what it sees and hears beside them where
+//! there is room.
+
+use crate::ui::state::{Action, Engine, Page, Part, State};
+use crate::ui::theme::{self, COLUMN, SPACE};
+use crate::ui::view::{Field, Meters, View};
+use crate::ui::widgets::controls::{self, Kind};
+use crate::ui::widgets::icon::{self, Icon};
+use crate::ui::widgets::{composer, live_bar, message};
+use eframe::egui;
+use egui::accesskit::Role;
+use egui::{
+    Align, CentralPanel, Frame, Layout, Margin, Panel, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, vec2,
+};
+use percept::Image;
+use std::sync::Arc;
+
+/// Width from which the senses have a panel of their own, and its width.
+const WITH_SENSES: f32 = 1120.0;
+const SENSES: f32 = 296.0;
+
+/// Questions that every model can answer, the built-in one too.
+const EXAMPLES: [&str; 2] = ["What is seven times eight?", "What can you do?"];
+
+/// Shows the page.
+pub fn show(ui: &mut Ui, state: &State, view: &mut View, meters: &Meters<'_>, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    let beside = ui.available_width() >= WITH_SENSES;
+    head(ui, state, actions);
+    if beside {
+        let frame = Frame::new().inner_margin(Margin { left: 0, right: 20, top: 0, bottom: 12 });
+        Panel::right("senses").exact_size(SENSES).resizable(false).show_separator_line(false).frame(frame).show(
+            ui,
+            |ui| {
+                live_bar::senses(ui, state, view, meters);
+            },
+        );
+    }
+    let bottom = Frame::new().inner_margin(Margin { left: 0, right: 0, top: 4, bottom: 12 }).fill(colours.window);
+    Panel::bottom("talk").resizable(false).show_separator_line(false).frame(bottom).show(ui, |ui| {
+        controls::column(ui, COLUMN, |ui| {
+            live_bar::show(ui, state, view, meters, !beside, actions);
+            composer::show(ui, state, view, actions);
+        });
+    });
+    CentralPanel::no_frame().show(ui, |ui| messages(ui, state, view, actions));
+}
+
+/// Title and model.
+fn head(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    let frame = Frame::new().inner_margin(Margin::symmetric(20, 0));
+    Panel::top("head").exact_size(48.0).frame(frame).show(ui, |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            match &state.engine {
+                Engine::Ready(loaded) => {
+                    let text = controls::one_line(ui, &loaded.model, theme::small(), colours.weak, 220.0);
+                    ui.label(text).on_hover_text(format!("{}, {}", loaded.precision, loaded.adapter));
+                }
+                Engine::Loading { .. } => controls::chip(ui, "Loading", colours.warn),
+                Engine::Failed(_) => controls::chip(ui, "No model", colours.error),
+            }
+            if let Some(id) = state.conversation.id
+                && controls::tinted_button(ui, Kind::Quiet, Icon::Export, "Export as Markdown", 28.0, None).clicked()
+            {
+                actions.push(Action::Export(id));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let title =
+                    if state.conversation.title.is_empty() { "New conversation" } else { &state.conversation.title };
+                let title = controls::one_line(ui, title, theme::strong(), colours.text, ui.available_width());
+                ui.label(title);
+            });
+        });
+    });
+}
+
+fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    let conversation = &state.conversation;
+    if conversation.loading {
+        controls::column(ui, COLUMN, |ui| {
+            ui.add_space(SPACE);
+            engine(ui, state, actions);
+        });
+        ui.add_space(ui.available_height() * 0.35);
+        ui.vertical_centered(|ui| {
+            controls::dots(ui, colours.accent);
+            ui.label(RichText::new("Opening the conversation").color(colours.weak));
+        });
+        return;
+    }
+    let empty = conversation.messages.is_empty();
+    let area = ScrollArea::vertical().id_salt(conversation.id).auto_shrink([false, false]).stick_to_bottom(!empty);
+    area.show(ui, |ui| {
+        let height = ui.available_height();
+        controls::column(ui, COLUMN, |ui| {
+            ui.add_space(SPACE);
+            engine(ui, state, actions);
+            if empty && matches!(state.engine, Engine::Failed(_)) {
+                return;
+            }
+            if empty {
+                return invite(ui, state, view, height, actions);
+            }
+            let pictures = pictures(state);
+            let last = conversation.messages.len() - 1;
+            for (number, message) in conversation.messages.iter().enumerate() {
+                message::show(ui, state, view, message, &pictures, number == last, actions);
+                ui.add_space(SPACE);
+            }
+        });
+    });
+}
+
+/// The pictures of the conversation, from its beginning; of a video its first frame.
+fn pictures(state: &State) -> Vec<Arc<Image>> {
+    let parts = state.conversation.messages.iter().flat_map(|message| &message.parts);
+    let picture = |part: &Part| match part {
+        Part::Picture { image, .. } | Part::Video { image, .. } => Some(image.clone()),
+        Part::Text(_) | Part::Sound { .. } => None,
+    };
+    parts.filter_map(picture).collect()
+}
+
+/// While the model is not there: why.
+fn engine(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    match &state.engine {
+        Engine::Ready(_) => return,
+        Engine::Loading { model, what, share } => controls::card(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format!("Loading {model}")).font(theme::strong()));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.label(RichText::new(format!("{:.0} %", 100.0 * share)).color(colours.weak));
+                });
+            });
+            controls::bar(ui, "Loading", *share, colours.accent);
+            ui.label(RichText::new(what).font(theme::small()).color(colours.weak));
+        }),
+        Engine::Failed(problem) => controls::card(ui, |ui| {
+            ui.label(RichText::new("There is no model to talk with").font(theme::strong()));
+            message::trouble(ui, colours, problem);
+            if controls::button(ui, Kind::Primary, Some(Icon::Model), "Choose a model").clicked() {
+                actions.push(Action::Show(Page::Models));
+            }
+        }),
+    }
+    ui.add_space(SPACE);
+}
+
+/// What an empty page says.
+fn invite(ui: &mut Ui, state: &State, view: &mut View, height: f32, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    let ready = state.loaded().is_some();
+    ui.add_space(((height - 320.0) * 0.4).max(0.0));
+    ui.vertical_centered(|ui| {
+        let side = if height < 300.0 { 36.0 } else { 60.0 };
+        let (rect, _) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
+        icon::logo(ui.painter(), rect, colours.accent, colours.window);
+        ui.add_space(SPACE);
+        ui.label(RichText::new("Talk with Percept").font(theme::title()));
+        ui.label(RichText::new("Speak, type, or show it something. Nothing leaves this machine.").color(colours.weak));
+    });
+    ui.add_space(SPACE);
+    let width = ui.available_width().min(620.0);
+    let side_by_side = width >= 480.0;
+    let card = if side_by_side { (width - 2.0 * SPACE) / 3.0 } else { width };
+    let tall = if side_by_side { 92.0 } else { 44.0 };
+    let offset = (ui.available_width() - width) / 2.0;
+    let layout = if side_by_side { Layout::left_to_right(Align::Min) } else { Layout::top_down(Align::Min) };
+    ui.horizontal(|ui| {
+        ui.add_space(offset);
+        ui.with_layout(layout, |ui| {
+            ui.spacing_mut().item_spacing = vec2(SPACE, 8.0);
+            for text in EXAMPLES {
+                if example(ui, Icon::Chat, text, vec2(card, tall), ready) {
+                    actions.push(Action::Send(text.into()));
+                }
+            }
+            let (text, can) = match state.loaded() {
+                Some(loaded) if !loaded.sees => ("Attach a text and ask about it", true),
+                loaded => ("Drop a picture and ask what it shows", loaded.is_some()),
+            };
+            if example(ui, Icon::Picture, text, vec2(card, tall), can) {
+                (view.path, view.focus) = (Some(String::new()), Some(Field::Path));
+            }
+        });
+    });
+}
+
+/// A card that can be pressed.
+fn example(ui: &mut Ui, icon: Icon, text: &str, size: egui::Vec2, enabled: bool) -> bool {
+    let colours = theme::palette(ui);
+    let sense = if enabled { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(size, sense);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, text));
+    let hot = enabled && (response.hovered() || response.has_focus());
+    let (fill, edge) = if hot { (colours.raised, colours.edge) } else { (colours.surface, colours.border) };
+    ui.painter().rect(rect, theme::RADIUS, fill, Stroke::new(1.0, edge), StrokeKind::Inside);
+    let front = if enabled { colours.text } else { colours.weak };
+    let tall = size.y > 60.0;
+    let icon_at = if tall { rect.min + vec2(22.0, 24.0) } else { rect.left_center() + vec2(22.0, 0.0) };
+    icon.paint(ui.painter(), Rect::from_center_size(icon_at, vec2(theme::ICON, theme::ICON)), colours.accent);
+    let left = if tall { 14.0 } else { 44.0 };
+    let galley = ui.painter().layout(text.into(), theme::body(), front, size.x - left - 12.0);
+    let top = if tall { 42.0 } else { (size.y - galley.size().y) / 2.0 };
+    ui.painter().galley(rect.min + vec2(left, top), galley, front);
+    controls::focus_ring(ui, &response, theme::RADIUS);
+    response.clicked()
+}

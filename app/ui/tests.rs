@@ -1,0 +1,517 @@
+//! The window as a person has it: pictures of every page, the keyboard alone, names for screen readers, nothing cut off.
+
+pub mod samples;
+
+use super::state::*;
+use super::{Meters, View, show_all, theme};
+use eframe::egui;
+use egui::accesskit::Role as Kind;
+use egui::{Event, Key, Modifiers, Rect, Vec2, vec2};
+use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, try_image_snapshot_options};
+use samples::Senses;
+
+const SMALL: Vec2 = vec2(640.0, 480.0);
+const MIDDLE: Vec2 = vec2(1100.0, 760.0);
+const LARGE: Vec2 = vec2(1600.0, 1000.0);
+const PAGES: [(&str, Page); 4] = [
+    ("conversation", Page::Conversation),
+    ("models", Page::Models),
+    ("engine", Page::Engine),
+    ("settings", Page::Settings),
+];
+const THEMES: [(&str, egui::Theme); 2] = [("dark", egui::Theme::Dark), ("light", egui::Theme::Light)];
+
+type Make = fn() -> State;
+type Change = Box<dyn FnMut(&mut Harness<'static, Window>)>;
+
+struct Window {
+    state: State,
+    view: View,
+    senses: Senses,
+    /// Everything that was wanted, in order.
+    wanted: Vec<Action>,
+}
+
+impl Window {
+    fn new(state: State) -> Window {
+        Window { state, view: samples::view(), senses: Senses::default(), wanted: Vec::new() }
+    }
+}
+
+fn draw(ui: &mut egui::Ui, window: &mut Window) {
+    let Window { state, view, senses, wanted } = window;
+    let hears = state.engine_is_ready();
+    let meters = if hears { senses.meters(state.live.camera) } else { Meters::default() };
+    let before = wanted.len();
+    // The test's window has a margin; the real one has none.
+    let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
+    let mut ui = ui.new_child(whole);
+    ui.set_clip_rect(ui.max_rect());
+    show_all(&mut ui, state, view, &meters, wanted);
+    for action in &wanted[before..] {
+        answer(state, action.clone());
+    }
+}
+
+impl State {
+    fn engine_is_ready(&self) -> bool {
+        self.loaded().is_some()
+    }
+}
+
+/// As much of what the program does with actions as these tests need.
+fn answer(state: &mut State, action: Action) {
+    let messages = &mut state.conversation.messages;
+    let new = |id, role, text: &str, progress| Message {
+        id,
+        role,
+        parts: vec![Part::Text(text.into())],
+        thinking: String::new(),
+        progress,
+        spoken_bytes: 0,
+        speed: None,
+        looks: Vec::new(),
+    };
+    match action {
+        Action::Show(page) => state.page = page,
+        Action::Send(text) => {
+            if let Some(at) = state.editing.take().and_then(|id| messages.iter().position(|m| m.id == id)) {
+                messages.truncate(at);
+            }
+            let id = messages.len() as i64 + 1;
+            messages
+                .extend([new(id, Role::User, &text, Progress::Whole), new(id + 1, Role::Model, "", Progress::Open)]);
+            state.attached.clear();
+        }
+        Action::Stop => messages.iter_mut().for_each(|m| m.progress = Progress::Whole),
+        Action::Edit(id) => state.editing = Some(id),
+        Action::CancelEdit => state.editing = None,
+        Action::New => state.conversation = Conversation::default(),
+        Action::Search(text) => state.search = text,
+        Action::Set(settings) => state.settings = *settings,
+        Action::Mute(muted) => state.live.muted = muted,
+        Action::Talk(talking) => state.live.talking = talking,
+        Action::Dismiss(number) => drop(state.notices.remove(number)),
+        _ => {}
+    }
+}
+
+fn harness(window: Window, size: Vec2, colours: egui::Theme) -> Harness<'static, Window> {
+    let builder = Harness::builder().with_size(size).with_theme(colours).with_max_steps(8);
+    let mut harness = builder.with_context_setup(theme::install).wgpu().build_ui_state(draw, window);
+    harness.run();
+    harness
+}
+
+/// Without an adapter, for what is not looked at.
+fn blind(window: Window, size: Vec2) -> Harness<'static, Window> {
+    let builder = Harness::builder().with_size(size).with_max_steps(8);
+    let mut harness = builder.with_context_setup(theme::install).build_ui_state(draw, window);
+    harness.run();
+    harness
+}
+
+fn on(page: Page, mut state: State) -> Window {
+    state.page = page;
+    if page == Page::Settings {
+        state.settings = samples::settings();
+    }
+    Window::new(state)
+}
+
+fn name(page: &str, state: &str, colours: &str, size: Vec2) -> String {
+    format!("ui/{page}-{state}-{colours}-{}", size.x)
+}
+
+#[test]
+fn full_pages_look_as_they_did() {
+    let mut results = SnapshotResults::new();
+    for (page_name, page) in PAGES {
+        for (theme_name, colours) in THEMES {
+            for size in [SMALL, MIDDLE, LARGE] {
+                // Large ones of both themes would fill megabytes and show nothing new.
+                if size == LARGE && (theme_name == "light") != (page == Page::Conversation) {
+                    continue;
+                }
+                let mut harness = harness(on(page, samples::full()), size, colours);
+                results.add(harness.try_snapshot(name(page_name, "full", theme_name, size)));
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_loading_and_failed_pages_look_as_they_did() {
+    let mut results = SnapshotResults::new();
+    let states: [(&str, Make); 3] =
+        [("empty", samples::empty), ("loading", samples::loading), ("error", samples::failed)];
+    // The settings do not depend on any of it.
+    for (page_name, page) in &PAGES[..3] {
+        for (state_name, state) in states {
+            for (theme_name, colours) in THEMES {
+                let size = if theme_name == "dark" { MIDDLE } else { SMALL };
+                let mut harness = harness(on(*page, state()), size, colours);
+                results.add(harness.try_snapshot(name(page_name, state_name, theme_name, size)));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_lies_over_a_page_looks_as_it_did() {
+    let mut results = SnapshotResults::new();
+    let mut shot = |name: &str, size, colours, mut change: Change| {
+        let mut harness = harness(Window::new(samples::full()), size, colours);
+        change(&mut harness);
+        harness.run_steps(3);
+        results.add(harness.try_snapshot(format!("ui/{name}")));
+    };
+    // The last answer keeps the page at its end, so the one that looked must be the last.
+    let looking = |harness: &mut Harness<'static, Window>| {
+        let window = harness.state_mut();
+        window.state.conversation.messages.truncate(2);
+        window.state.live.phase = Phase::Idle;
+        window.state.attached.clear();
+        window.view.looking = Some((2, None));
+        harness.run_steps(6);
+        harness.get_by_label("purple.").hover();
+    };
+    shot("look-dark", MIDDLE, egui::Theme::Dark, Box::new(looking));
+    shot(
+        "dropping-dark",
+        SMALL,
+        egui::Theme::Dark,
+        Box::new(|harness| {
+            harness.input_mut().hovered_files = vec![egui::HoveredFile::default(); 2];
+        }),
+    );
+    shot(
+        "notices-light",
+        SMALL,
+        egui::Theme::Light,
+        Box::new(|harness| {
+            harness.state_mut().state.notices = vec![
+                Notice {
+                    text: "\u{201c}Birds in the garden\u{201d} is deleted.".into(),
+                    error: false,
+                    undo: Some(Action::Restore(6)),
+                    at: samples::ELAPSED,
+                },
+                Notice {
+                    text: "The USB microphone is gone; the built-in one is used.".into(),
+                    error: true,
+                    undo: None,
+                    at: samples::ELAPSED,
+                },
+            ];
+        }),
+    );
+    shot(
+        "enlarged-dark",
+        SMALL,
+        egui::Theme::Dark,
+        Box::new(|harness| {
+            harness.state_mut().view.enlarged = Some(("scene.png".into(), samples::scene()));
+        }),
+    );
+    shot(
+        "attach-light",
+        SMALL,
+        egui::Theme::Light,
+        Box::new(|harness| harness.state_mut().view.path = Some("~/pictures/cat.jpg".into())),
+    );
+    shot(
+        "editing-dark",
+        SMALL,
+        egui::Theme::Dark,
+        Box::new(|harness| {
+            let state = &mut harness.state_mut().state;
+            (state.editing, state.live.phase, state.live.muted) = (Some(3), Phase::Idle, true);
+            state.conversation.messages[3].progress = Progress::Interrupted;
+            state.attached.clear();
+        }),
+    );
+    shot(
+        "markdown-light",
+        MIDDLE,
+        egui::Theme::Light,
+        Box::new(|harness| {
+            let state = &mut harness.state_mut().state;
+            state.conversation.messages.drain(..3);
+            state.conversation.messages[0].parts = vec![Part::Text(samples::MARKDOWN.into())];
+            (state.live.phase, state.live.camera) = (Phase::Idle, false);
+            state.attached.clear();
+        }),
+    );
+    shot(
+        "search-light",
+        SMALL,
+        egui::Theme::Light,
+        Box::new(|harness| {
+            harness.state_mut().view.list = Some(true);
+            let window = harness.state_mut();
+            window.state.lines.retain(|line| line.id < 3);
+            window.state.lines[0].snippet = Some("\u{2026} the star is purple \u{2026}".into());
+            window.state.lines[1].snippet = Some("\u{2026} a purple square \u{2026}".into());
+            (window.view.search, window.state.search) = ("purple".into(), "purple".into());
+        }),
+    );
+}
+
+#[test]
+fn a_changed_word_is_seen() {
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        return;
+    }
+    let picture = |title: &str| {
+        let mut state = samples::full();
+        state.conversation.title = title.into();
+        harness(Window::new(state), MIDDLE, egui::Theme::Dark).render().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    picture("The star and the triangle").save(folder.path().join("word.png")).unwrap();
+    let options = SnapshotOptions::new().output_path(folder.path());
+    assert!(try_image_snapshot_options(&picture("The star and the triangle"), "word", &options).is_ok());
+    assert!(try_image_snapshot_options(&picture("The star and the square"), "word", &options).is_err());
+}
+
+// Keyboard.
+
+fn press(harness: &mut Harness<'static, Window>, modifiers: Modifiers, key: Key) {
+    harness.key_press_modifiers(modifiers, key);
+    harness.run_steps(2);
+}
+
+fn type_text(harness: &mut Harness<'static, Window>, text: &str) {
+    harness.event(Event::Text(text.into()));
+    harness.run_steps(2);
+}
+
+fn taken(harness: &mut Harness<'static, Window>) -> Vec<Action> {
+    std::mem::take(&mut harness.state_mut().wanted)
+}
+
+#[test]
+fn a_conversation_by_the_keyboard_alone() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    press(h, Modifiers::COMMAND, Key::L);
+    type_text(h, "What is seven");
+    press(h, Modifiers::SHIFT, Key::Enter);
+    type_text(h, "times eight?");
+    press(h, Modifiers::NONE, Key::Enter);
+    assert_eq!(taken(h), [Action::Send("What is seven\ntimes eight?".into())]);
+    assert_eq!(h.state().view.draft, "");
+    // The answer comes; Escape stops it, and the field keeps the keyboard.
+    press(h, Modifiers::NONE, Key::Escape);
+    assert_eq!(taken(h), [Action::Stop]);
+    assert!(h.get_by_label("Message").is_focused());
+    // Back into the field, changed, and sent again in place of the first.
+    press(h, Modifiers::COMMAND, Key::E);
+    assert_eq!(taken(h), [Action::Edit(1)]);
+    assert_eq!(h.state().view.draft, "What is seven\ntimes eight?");
+    type_text(h, "?");
+    press(h, Modifiers::COMMAND, Key::Enter);
+    assert!(matches!(&taken(h)[..], [Action::Send(text)] if text.len() == "What is seven\ntimes eight??".len()));
+    assert_eq!(h.state().state.conversation.messages.len(), 2);
+    press(h, Modifiers::NONE, Key::Escape);
+    press(h, Modifiers::COMMAND, Key::R);
+    assert_eq!(taken(h), [Action::Stop, Action::Retry]);
+    press(h, Modifiers::COMMAND, Key::N);
+    assert_eq!(taken(h), [Action::New]);
+    press(h, Modifiers::COMMAND, Key::K);
+    type_text(h, "star");
+    assert_eq!(taken(h), [Action::Search("star".into())]);
+    for (key, page) in [
+        (Key::Num2, Page::Models),
+        (Key::Num3, Page::Engine),
+        (Key::Num4, Page::Settings),
+        (Key::Num1, Page::Conversation),
+    ] {
+        press(h, Modifiers::COMMAND, key);
+        assert_eq!(taken(h), [Action::Show(page)]);
+    }
+}
+
+#[test]
+fn what_was_typed_comes_back_after_editing() {
+    let mut harness = blind(Window::new(samples::full()), MIDDLE);
+    let h = &mut harness;
+    h.state_mut().state.live.phase = Phase::Idle;
+    h.state_mut().view.draft = "half a question".into();
+    press(h, Modifiers::COMMAND, Key::E);
+    assert_eq!(h.state().view.draft, "And the triangle? Where is it, and how large?");
+    press(h, Modifiers::NONE, Key::Escape);
+    assert_eq!(taken(h), [Action::Edit(3), Action::CancelEdit]);
+    assert_eq!(h.state().view.draft, "half a question");
+}
+
+#[test]
+fn the_key_for_talking_counts_only_where_it_types_nothing() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    h.key_down(Key::Space);
+    h.run_steps(2);
+    assert_eq!(taken(h), [Action::Talk(true)]);
+    h.key_up(Key::Space);
+    h.run_steps(2);
+    assert_eq!(taken(h), [Action::Talk(false)]);
+    press(h, Modifiers::COMMAND, Key::L);
+    press(h, Modifiers::NONE, Key::Space);
+    assert_eq!(taken(h), []);
+}
+
+#[test]
+fn letters_typed_anywhere_begin_a_message() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    type_text(h, "W");
+    type_text(h, "hy?");
+    press(h, Modifiers::NONE, Key::Enter);
+    assert_eq!(taken(h), [Action::Send("Why?".into())]);
+}
+
+#[test]
+fn the_size_is_a_setting_with_keys() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    press(h, Modifiers::COMMAND, Key::Plus);
+    assert!(matches!(&taken(h)[..], [Action::Set(settings)] if settings.zoom == 1.1));
+    press(h, Modifiers::COMMAND, Key::Minus);
+    assert!(matches!(&taken(h)[..], [Action::Set(settings)] if settings.zoom == 1.0));
+}
+
+#[test]
+fn keys_are_changed_by_pressing_them() {
+    let mut harness = blind(on(Page::Settings, samples::empty()), vec2(1100.0, 3000.0));
+    let h = &mut harness;
+    h.get_by_label("Keys for: microphone off or on, Ctrl+M").click_accesskit();
+    h.run_steps(2);
+    assert_eq!(h.state().view.capturing, Some("mute"));
+    press(h, Modifiers::NONE, Key::F8);
+    assert!(matches!(&taken(h)[..], [Action::Set(settings)] if settings.keys["mute"] == "F8"));
+    press(h, Modifiers::NONE, Key::F8);
+    assert_eq!(taken(h), [Action::Mute(true)]);
+    press(h, Modifiers::COMMAND, Key::M);
+    assert_eq!(taken(h), []);
+}
+
+#[test]
+fn every_control_is_reached_by_tabs() {
+    for (page_name, page) in PAGES {
+        let mut harness = blind(on(page, samples::full()), vec2(1100.0, 3000.0));
+        let mut reached = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            harness.key_press(Key::Tab);
+            harness.run_steps(1);
+            let focused = harness.root().children_recursive().find(|node| node.is_focused());
+            reached.extend(focused.and_then(|node| node.accesskit_node().label()));
+        }
+        let missing: Vec<_> = controls(&harness).into_iter().filter(|(label, _)| !reached.contains(label)).collect();
+        assert!(missing.is_empty(), "{page_name}: {missing:?}");
+    }
+}
+
+// Devices, files.
+
+#[test]
+fn pasted_and_dropped_things_are_attached() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    h.event(Event::PasteImage(std::sync::Arc::new(egui::ColorImage::filled([2, 1], egui::Color32::RED))));
+    h.run_steps(1);
+    let [Action::AttachPicture { image, .. }] = &taken(h)[..] else { panic!("no picture") };
+    assert_eq!((image.width, image.height, &image.rgb[..]), (2, 1, &[255, 0, 0, 255, 0, 0][..]));
+    press(h, Modifiers::COMMAND, Key::O);
+    type_text(h, "/media/a.png");
+    press(h, Modifiers::NONE, Key::Enter);
+    assert_eq!(taken(h), [Action::Attach(vec!["/media/a.png".into()])]);
+    assert_eq!(h.state().view.path, None);
+}
+
+#[test]
+fn without_a_model_nothing_can_be_sent() {
+    let mut harness = blind(Window::new(samples::failed()), MIDDLE);
+    let h = &mut harness;
+    press(h, Modifiers::COMMAND, Key::L);
+    type_text(h, "Hello");
+    press(h, Modifiers::NONE, Key::Enter);
+    assert_eq!((taken(h), h.state().view.draft.as_str()), (vec![], "Hello"));
+    h.get_by_label("Choose a model").click_accesskit();
+    h.run_steps(2);
+    assert_eq!(taken(h), [Action::Show(Page::Models)]);
+}
+
+#[test]
+fn a_model_is_removed_only_after_a_second_word() {
+    let mut harness = blind(on(Page::Models, samples::full()), MIDDLE);
+    let h = &mut harness;
+    h.get_by_label("Remove google/gemma-3-1b-it").click_accesskit();
+    h.run_steps(2);
+    assert_eq!(taken(h), []);
+    h.get_by_label("Remove").click_accesskit();
+    h.run_steps(2);
+    assert_eq!(taken(h), [Action::Remove("google/gemma-3-1b-it".into())]);
+    assert!(h.query_by_label("Remove seedling").is_none());
+}
+
+// Room.
+
+/// What can be operated, with its place.
+fn controls(harness: &Harness<'static, Window>) -> Vec<(String, Rect)> {
+    let all = harness.root().children_recursive();
+    let meant = all.filter(|node| {
+        egui::accessibility::is_input(node.accesskit_node().role()) && !node.accesskit_node().is_disabled()
+    });
+    meant
+        .filter(|node| !node.accesskit_node().data().is_read_only())
+        .filter_map(|node| Some((node.accesskit_node().label()?, node.rect())))
+        .collect()
+}
+
+#[test]
+fn nothing_overlaps_or_is_cut_off() {
+    let states: [Make; 4] = [samples::empty, samples::loading, samples::failed, samples::full];
+    for (page_name, page) in PAGES {
+        for size in [SMALL, MIDDLE, LARGE, vec2(480.0, 640.0)] {
+            for (number, state) in states.iter().enumerate() {
+                let harness = blind(on(page, state()), size);
+                let place = format!("{page_name}, state {number}, {size}");
+                for node in
+                    harness.root().children_recursive().filter(|node| node.accesskit_node().role() != Kind::Window)
+                {
+                    let Some(bounds) = node.accesskit_node().bounding_box() else { continue };
+                    let label = node.accesskit_node().label().or(node.accesskit_node().value()).unwrap_or_default();
+                    let sideways = bounds.x0 >= -0.5 && bounds.x1 <= f64::from(size.x) + 0.5;
+                    assert!(sideways, "{place}: {label:?} from {} to {}", bounds.x0, bounds.x1);
+                }
+                let controls = controls(&harness);
+                // What is scrolled away lies behind what stands still.
+                let seen = |rect: &Rect| rect.top() >= 0.0 && rect.bottom() <= size.y;
+                let still = ["Message", "Send (Enter)", "Stop (Escape)", "Settings", "Models", "Engine"];
+                for (label, rect) in controls.iter().filter(|(label, _)| still.contains(&label.as_str())) {
+                    assert!(seen(rect), "{place}: {label} at {rect:?}");
+                }
+                let top = controls
+                    .iter()
+                    .find(|(label, _)| label.contains("icrophone o"))
+                    .map_or(size.y, |(_, rect)| rect.top());
+                let of_messages = |label: &str, rect: &Rect| {
+                    let kinds = ["Show", "Play", "Copy", "Edit", "Answer", "Where", "What", "Drop"];
+                    rect.top() < top && kinds.iter().any(|kind| label.starts_with(kind))
+                };
+                for (i, (one, a)) in controls.iter().enumerate() {
+                    for (other, b) in &controls[i + 1..] {
+                        let scrolled = page == Page::Conversation && (of_messages(one, a) != of_messages(other, b));
+                        let both = a.intersect(*b);
+                        let within =
+                            [one, other].iter().any(|name| name.starts_with("More for") || *name == "Clear the search");
+                        let apart = both.width() <= 1.0 || both.height() <= 1.0 || within;
+                        assert!(apart || scrolled, "{place}: {one} {a:?} and {other} {b:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What engine and disk tell beside answers, what is opened again, what is set.
+
+use super::talk::blank;
+use super::{Effect, Opening, Purpose, Update};
+use crate::live::LiveCommand;
+use crate::store::history::{self, State as Ended};
+use crate::store::id::Id;
+use crate::store::settings::{Device, Settings};
+use crate::store::thread::{Question, StoreCommand, StoreEvent};
+use crate::ui::devices;
+use crate::ui::media::{Encoded, Media};
+use crate::ui::state::{Conversation, Engine, Line, Loaded, Look, Message, Part, Progress, Role};
+use crate::worker::{self, Command, Event, LoadRequest, Past};
+use percept::session::Part as Given;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Of prefill times, so much is the last one.
+const NEWEST: f64 = 0.3;
+
+impl Update<'_> {
+    /// What the engine tells.
+    pub(super) fn worker(&mut self, event: Event) {
+        match event {
+            Event::Loading { model, what, share } => {
+                self.state.engine = Engine::Loading { model, what: what.into(), share };
+            }
+            Event::Ready(loaded) => {
+                let budget = LiveCommand::Budget {
+                    tokens_per_frame: loaded.image_tokens.unwrap_or(0) as f32,
+                    prefill_tokens_per_s: self.state.figures.prefill_per_s as f32,
+                };
+                self.devices(budget);
+                self.state.engine = Engine::Ready(Loaded {
+                    model: loaded.model,
+                    adapter: loaded.adapter,
+                    precision: loaded.precision,
+                    weight_bytes: loaded.weight_bytes,
+                    held_bytes: 0,
+                    context: loaded.context,
+                    sees: loaded.image_tokens.is_some(),
+                    hears: loaded.hears,
+                });
+                self.memory.image_tokens = loaded.image_tokens;
+            }
+            Event::NotLoaded(problem) => self.state.engine = Engine::Failed(problem),
+            Event::Read { tokens, time } => self.read(tokens, time),
+            Event::Text { answer, delta, thinking } => self.text(answer, delta, thinking),
+            Event::Done { answer, reason, timings } => self.done(answer, reason, timings),
+            Event::Failed { answer, problem } => self.failed(answer, problem),
+            Event::Forgot { messages } => {
+                let s = if messages == 1 { "" } else { "s" };
+                self.note(format!(
+                    "The model's memory was full: it no longer knows the oldest {messages} message{s} here. You still have them."
+                ));
+            }
+            Event::Held { cache_len, context, bytes } => {
+                self.state.figures.cache_len = cache_len;
+                if let Engine::Ready(loaded) = &mut self.state.engine {
+                    (loaded.context, loaded.held_bytes) = (context, bytes);
+                }
+            }
+            Event::Looks { answer, looks } => self.looked(answer, looks),
+            // The window draws it; see `Desk::spectrogram`.
+            Event::Mel(_) => {}
+        }
+    }
+
+    fn read(&mut self, tokens: usize, time: Duration) {
+        let per_s = tokens as f64 / time.as_secs_f64().max(1e-6);
+        let before = self.state.figures.prefill_per_s;
+        let mean = if before == 0.0 { per_s } else { before + NEWEST * (per_s - before) };
+        self.state.figures.prefill_per_s = mean;
+        if let Some(tokens_per_frame) = self.memory.image_tokens {
+            self.devices(LiveCommand::Budget {
+                tokens_per_frame: tokens_per_frame as f32,
+                prefill_tokens_per_s: mean as f32,
+            });
+        }
+    }
+
+    fn looked(&mut self, answer: i64, looks: Vec<worker::Look>) {
+        if looks.is_empty() {
+            self.note("The model remembers no picture of that answer any more.".into());
+        }
+        let messages = self.state.conversation.messages.iter_mut();
+        for message in messages.filter(|message| message.id == answer) {
+            let shown = |look: &worker::Look| Look {
+                bytes: look.bytes.clone(),
+                picture: look.picture,
+                columns: look.columns,
+                rows: look.rows,
+                weights: look.weights.clone(),
+            };
+            message.looks = looks.iter().map(shown).collect();
+        }
+    }
+
+    /// What the disk tells.
+    pub(super) fn store(&mut self, event: StoreEvent) {
+        match event {
+            StoreEvent::Listed(all) => {
+                let line = |one: history::Summary| Line {
+                    id: one.id.get(),
+                    title: if one.title.is_empty() { "New conversation".into() } else { one.title },
+                    changed: u64::try_from(one.changed / 1000).unwrap_or(0),
+                    snippet: None,
+                };
+                if self.state.search.trim().is_empty() {
+                    self.state.lines = all.into_iter().map(line).collect();
+                }
+            }
+            StoreEvent::Found(words, hits) => {
+                if words == self.state.search.trim() {
+                    self.state.lines = hits.into_iter().map(found).collect();
+                }
+            }
+            StoreEvent::Loaded(loaded) => self.loaded(loaded),
+            StoreEvent::Media(id, bytes) => {
+                let media = self.memory.opening.as_ref().and_then(|opening| {
+                    opening.loaded.messages.iter().flat_map(|message| &message.media).find(|media| media.id == id)
+                });
+                if let Some(media) = media {
+                    let name = media.name.clone().unwrap_or_default();
+                    let kept = Media::Kept { kind: media.kind, name, bytes: bytes.into() };
+                    self.effects.push(Effect::Encode(Purpose::Restore(id), kept));
+                }
+            }
+            StoreEvent::Exported(path) => self.note(format!("Exported to {}.", path.display())),
+            StoreEvent::Failed(Question::Load(id), problem) => {
+                if self.state.conversation.id == Some(id.get()) {
+                    self.state.conversation = Conversation::default();
+                }
+                self.trouble(problem);
+            }
+            StoreEvent::Failed(Question::Media(id), problem) => self.restored(id, Err(problem)),
+            StoreEvent::Failed(_, problem) | StoreEvent::Refused(problem) | StoreEvent::Unsaved(problem) => {
+                self.trouble(problem);
+            }
+            StoreEvent::Saved => self.note("Everything is saved again.".into()),
+        }
+    }
+
+    fn loaded(&mut self, loaded: history::Conversation) {
+        if self.state.conversation.id != Some(loaded.summary.id.get()) {
+            return;
+        }
+        let media: Vec<Id> = loaded.messages.iter().flat_map(|message| &message.media).map(|media| media.id).collect();
+        self.memory.opening = Some(Opening { loaded, waiting: media.len(), parts: HashMap::new() });
+        for id in &media {
+            self.ask(Question::Media(*id));
+        }
+        if media.is_empty() {
+            self.opened();
+        }
+    }
+
+    fn restored(&mut self, id: Id, outcome: Result<Encoded, String>) {
+        let Some(opening) = &mut self.memory.opening else { return };
+        opening.parts.insert(id, outcome);
+        if opening.parts.len() >= opening.waiting {
+            self.opened();
+        }
+    }
+
+    /// All of the conversation is here.
+    fn opened(&mut self) {
+        let Some(opening) = self.memory.opening.take() else { return };
+        let summary = &opening.loaded.summary;
+        let mut conversation = Conversation {
+            id: Some(summary.id.get()),
+            title: summary.title.clone(),
+            messages: Vec::new(),
+            loading: false,
+        };
+        for message in &opening.loaded.messages {
+            let (shown, given) = parts_of(message, &opening.parts);
+            conversation.messages.push(Message { thinking: message.thinking.clone(), ..shown });
+            self.memory.past.push(given);
+        }
+        self.state.conversation = conversation;
+        self.begin();
+    }
+
+    /// A file was read or a picture encoded.
+    pub(super) fn encoded(&mut self, purpose: Purpose, outcome: Result<Encoded, String>) {
+        match (purpose, outcome) {
+            (Purpose::Restore(id), outcome) => self.restored(id, outcome),
+            (Purpose::Attach, Ok(part)) => {
+                self.state.attached.push(part.part.clone());
+                self.memory.attached.push(part);
+            }
+            (Purpose::Frame, Ok(frame)) => self.frame(frame),
+            (Purpose::Ask(text), Ok(frame)) => {
+                self.memory.attached.push(frame);
+                self.send(text);
+            }
+            (Purpose::Ask(text), Err(problem)) => {
+                self.trouble(problem);
+                self.memory.preview = None;
+                self.send(text);
+            }
+            (Purpose::Attach | Purpose::Frame, Err(problem)) => self.trouble(problem),
+        }
+    }
+
+    /// Other settings hold from now on.
+    pub(super) fn set(&mut self, settings: Settings) {
+        let before = self.state.settings.clone();
+        self.keep(settings);
+        let after = self.state.settings.clone();
+        if before.microphone != after.microphone {
+            self.devices(LiveCommand::SetMicrophone(devices::choice(&after.microphone)));
+        }
+        if before.speaker != after.speaker {
+            self.devices(LiveCommand::SetSpeaker(devices::choice(&after.speaker)));
+        }
+        if before.camera != after.camera {
+            self.devices(LiveCommand::SetCamera(devices::choice(&after.camera)));
+            self.memory.preview = None;
+            self.state.given = None;
+        }
+        if before.speak != after.speak {
+            self.devices(LiveCommand::Speak(after.speak));
+        }
+        if (&before.voice, before.voice_speed) != (&after.voice, after.voice_speed) {
+            self.devices(LiveCommand::SetVoice(devices::voice(&after)));
+        }
+        self.devices(LiveCommand::SetTurn(devices::turn(&after)));
+        if (&before.model, before.context, before.thinking) != (&after.model, after.context, after.thinking) {
+            self.load();
+        }
+    }
+
+    /// Takes settings into the state and to the disk.
+    pub(super) fn keep(&mut self, settings: Settings) {
+        self.state.live.camera = settings.camera != Device::Off;
+        self.state.live.speak = settings.speak;
+        self.state.live.push_to_talk = settings.talk == crate::store::settings::Talk::PushToTalk;
+        self.effects.push(Effect::Store(StoreCommand::Keep(Box::new(settings.clone()))));
+        self.state.settings = settings;
+    }
+
+    /// Loads the model that is set.
+    pub(super) fn load(&mut self) {
+        self.stop(None);
+        let settings = &self.state.settings;
+        let request = LoadRequest {
+            model: settings.model.as_ref().map(Into::into),
+            adapter: self.memory.adapter.clone(),
+            context: settings.context,
+            thinking: settings.thinking,
+        };
+        let name = settings.model.clone().unwrap_or_else(|| "built-in model".into());
+        self.state.engine = Engine::Loading { model: name, what: "Waiting".into(), share: 0.0 };
+        self.engine(Command::Load(request));
+    }
+
+    /// Of a download.
+    pub(super) fn pulled(&mut self, name: String, done: u64, total: u64, ended: Option<Result<(), String>>) {
+        let Some(pull) = self.state.models.pulls.iter_mut().find(|pull| pull.name == name) else { return };
+        (pull.done, pull.total) = (done, total);
+        match ended {
+            None => {}
+            Some(Ok(())) => {
+                self.state.models.pulls.retain(|pull| pull.name != name);
+                self.note(format!("{name} is here."));
+                self.effects.push(Effect::FindModels);
+            }
+            Some(Err(problem)) => pull.problem = Some(problem),
+        }
+    }
+}
+
+fn found(hit: crate::store::search::Hit) -> Line {
+    Line {
+        id: hit.conversation.get(),
+        title: if hit.title.is_empty() { "New conversation".into() } else { hit.title },
+        changed: u64::try_from(hit.message.unwrap_or(hit.conversation).ms() / 1000).unwrap_or(0),
+        snippet: Some(hit.snippet),
+    }
+}
+
+/// A message as it is shown, and as the engine takes it.
+fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, String>>) -> (Message, Past) {
+    let (mut shown, mut given) = (Vec::new(), Vec::new());
+    for part in message.parts() {
+        match part {
+            history::Part::Text(text) => {
+                shown.push(Part::Text(text.into()));
+                given.push(Given::Text(text.into()));
+            }
+            history::Part::Media(media) => match files.get(&media.id) {
+                Some(Ok(file)) => {
+                    shown.push(file.part.clone());
+                    given.push(file.given());
+                }
+                Some(Err(problem)) => shown.push(Part::Text(format!("({problem})"))),
+                None => {}
+            },
+        }
+    }
+    let role = match message.role {
+        history::Role::User => Role::User,
+        history::Role::Assistant => Role::Model,
+    };
+    if role == Role::Model && shown.is_empty() {
+        shown.push(Part::Text(String::new()));
+        given.push(Given::Text(String::new()));
+    }
+    let progress = match message.state {
+        Ended::Whole => Progress::Whole,
+        // A program that was killed ended it.
+        Ended::Open | Ended::Interrupted => Progress::Interrupted,
+        Ended::Failed => Progress::Failed(message.why.clone().unwrap_or_default()),
+    };
+    let id = message.id.get();
+    let speed = message
+        .tokens
+        .zip(message.seconds)
+        .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
+    let by = if role == Role::User { worker::Role::User } else { worker::Role::Model };
+    (Message { speed, ..blank(id, role, shown, progress) }, Past { id, role: by, parts: given })
+}

@@ -1,0 +1,342 @@
+//! The only place that changes the state: what a person wants and what engine, devices and disk tell go in, what they shall do
+//! comes out. Pure, so that whole conversations are tested without a window.
+
+mod keep;
+mod talk;
+
+use crate::live::{LiveCommand, LiveEvent};
+use crate::store::change::Change;
+use crate::store::history;
+use crate::store::id::Id;
+use crate::store::thread::{Question, StoreCommand, StoreEvent};
+use crate::ui::media::{Encoded, Media};
+use crate::ui::state::{Action, Conversation, Notice, Pull, State};
+use crate::worker::{self, Past};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Letters of a title made of a message.
+const TITLE: usize = 48;
+/// Sound that waits for a picture of the camera, in samples: a third of a second.
+const WAITING: usize = 5_333;
+/// A notice is shown for so long; errors stay until they are read.
+const NOTICE: Duration = Duration::from_secs(8);
+/// Answers that the engine page remembers.
+const ANSWERS: usize = 240;
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A person wants something.
+    Action(Action),
+    /// Of the engine.
+    Worker(worker::Event),
+    /// Of camera, microphone, speaker.
+    Live(LiveEvent),
+    /// Of the disk.
+    Store(StoreEvent),
+    /// Files were read, or a picture was encoded.
+    Encoded(Purpose, Result<Encoded, String>),
+    /// What the models page shows.
+    Found(Vec<crate::ui::state::ModelLine>),
+    /// Of a download: its name, bytes so far and in all, and how it ended.
+    Pulled(String, u64, u64, Option<Result<(), String>>),
+    /// A model was taken from the disk, or was not.
+    Removed(Result<String, String>),
+    /// Devices to choose from.
+    Devices(Box<crate::ui::state::Live>),
+    /// Something to tell.
+    Told(String),
+    /// Everything is there: the model loads, the list is read.
+    Start,
+    /// Time passes.
+    Tick,
+}
+
+/// What a file or picture is read for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purpose {
+    /// To go with the next message.
+    Attach,
+    /// What the camera showed.
+    Frame,
+    /// To go with a typed message.
+    Ask(String),
+    /// A conversation that is opened; the number is the file's.
+    Restore(Id),
+}
+
+/// What shall be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// By the engine.
+    Worker(worker::Command),
+    /// The answer that is being generated ends.
+    StopAnswer,
+    /// By the devices.
+    Live(LiveCommand),
+    /// By the disk.
+    Store(StoreCommand),
+    /// A file is read, or a picture encoded.
+    Encode(Purpose, Media),
+    /// The disk is looked through for models.
+    FindModels,
+    /// A model is fetched.
+    Pull(String),
+    /// A model is taken from the disk.
+    Remove(String),
+}
+
+/// What the update remembers beside what is shown.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Files of `State::attached`, in the same order.
+    attached: Vec<Encoded>,
+    /// The message that is being spoken.
+    turn: Option<Turn>,
+    /// The answer that is generated or spoken.
+    answering: Option<Answering>,
+    /// What the camera shows; whoever sends a typed message puts it here before.
+    pub preview: Option<Arc<percept::Image>>,
+    /// The conversation that is being opened.
+    opening: Option<Opening>,
+    /// Everything that was said in the open conversation, as the engine takes it.
+    past: Vec<Past>,
+    /// Tokens of a picture, if the model takes any.
+    image_tokens: Option<usize>,
+    /// As for `--adapter`.
+    adapter: Option<String>,
+    seed: u64,
+}
+
+impl Memory {
+    /// Of a start; `adapter` as for `--adapter`.
+    pub fn new(adapter: Option<String>) -> Memory {
+        Memory { adapter, ..Memory::default() }
+    }
+}
+
+/// A message while it is spoken.
+#[derive(Debug, Default)]
+struct Turn {
+    samples: Vec<f32>,
+    /// Sound that waits for the camera's picture, since pictures are understood best in front of what is asked about them.
+    held: Option<Vec<f32>>,
+    parts: Vec<Encoded>,
+}
+
+#[derive(Debug)]
+struct Answering {
+    id: Id,
+    /// The engine still makes it.
+    generating: bool,
+}
+
+#[derive(Debug)]
+struct Opening {
+    loaded: history::Conversation,
+    waiting: usize,
+    parts: HashMap<Id, Result<Encoded, String>>,
+}
+
+/// Takes what happened into the state; `now` is the time since the start.
+pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -> Vec<Effect> {
+    let mut all = Update { state, memory, now, effects: Vec::new() };
+    match msg {
+        Msg::Action(action) => all.act(action),
+        Msg::Worker(event) => all.worker(event),
+        Msg::Live(event) => all.live(event),
+        Msg::Store(event) => all.store(event),
+        Msg::Encoded(purpose, outcome) => all.encoded(purpose, outcome),
+        Msg::Found(lines) => {
+            all.state.models.lines = lines;
+            all.state.models.looking = false;
+        }
+        Msg::Pulled(name, done, total, ended) => all.pulled(name, done, total, ended),
+        Msg::Removed(Ok(name)) => {
+            all.note(format!("{name} was removed."));
+            all.effects.push(Effect::FindModels);
+        }
+        Msg::Removed(Err(problem)) => all.trouble(problem),
+        Msg::Devices(found) => {
+            let live = &mut all.state.live;
+            (live.microphones, live.speakers) = (found.microphones, found.speakers);
+            (live.cameras, live.voices) = (found.cameras, found.voices);
+        }
+        Msg::Told(text) => all.trouble(text),
+        Msg::Start => {
+            all.list();
+            all.load();
+        }
+        Msg::Tick => {}
+    }
+    all.state.notices.retain(|notice| notice.error || notice.at + NOTICE > now);
+    all.effects
+}
+
+struct Update<'a> {
+    state: &'a mut State,
+    memory: &'a mut Memory,
+    now: Duration,
+    effects: Vec<Effect>,
+}
+
+impl Update<'_> {
+    fn note(&mut self, text: String) {
+        self.notice(text, false, None);
+    }
+
+    fn trouble(&mut self, text: String) {
+        self.notice(text, true, None);
+    }
+
+    /// The same sentence is not told twice at a time.
+    fn notice(&mut self, text: String, error: bool, undo: Option<Action>) {
+        self.state.notices.retain(|notice| notice.text != text);
+        self.state.notices.push(Notice { text, error, undo, at: self.now });
+    }
+
+    fn write(&mut self, change: Change) {
+        self.effects.push(Effect::Store(StoreCommand::Write(change)));
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.effects.push(Effect::Store(StoreCommand::Ask(question)));
+    }
+
+    fn engine(&mut self, command: worker::Command) {
+        self.effects.push(Effect::Worker(command));
+    }
+
+    fn devices(&mut self, command: LiveCommand) {
+        self.effects.push(Effect::Live(command));
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Show(page) => {
+                self.state.page = page;
+                if page == crate::ui::state::Page::Models && self.state.models.lines.is_empty() {
+                    self.act(Action::Refresh);
+                }
+            }
+            Action::Send(text) => self.send(text),
+            Action::Stop => self.stop(None),
+            Action::Retry => self.retry(),
+            Action::Edit(id) => self.state.editing = Some(id),
+            Action::CancelEdit => self.state.editing = None,
+            Action::Attach(paths) => {
+                let files = paths.into_iter().map(|path| Effect::Encode(Purpose::Attach, Media::File(path)));
+                self.effects.extend(files);
+            }
+            Action::AttachPicture { image, name } => {
+                self.effects.push(Effect::Encode(Purpose::Attach, Media::Picture { image, name }));
+            }
+            Action::Detach(at) => {
+                if at < self.state.attached.len() {
+                    self.state.attached.remove(at);
+                    self.memory.attached.remove(at);
+                }
+            }
+            Action::New => {
+                self.leave();
+                self.state.conversation = Conversation::default();
+                self.begin();
+            }
+            Action::Open(id) => {
+                if self.state.conversation.id != Some(id) {
+                    self.leave();
+                    self.state.conversation = Conversation { id: Some(id), loading: true, ..Conversation::default() };
+                    self.ask(Question::Load(Id::from(id)));
+                }
+                self.state.page = crate::ui::state::Page::Conversation;
+            }
+            Action::Rename(id, title) => {
+                let title = title.trim().to_string();
+                if title.is_empty() {
+                    return;
+                }
+                if self.state.conversation.id == Some(id) {
+                    self.state.conversation.title.clone_from(&title);
+                }
+                self.state.lines.iter_mut().filter(|line| line.id == id).for_each(|line| line.title.clone_from(&title));
+                self.write(Change::Rename { conversation: Id::from(id), title });
+            }
+            Action::Delete(id) => {
+                let title = self.state.lines.iter().find(|line| line.id == id).map(|line| line.title.clone());
+                self.state.lines.retain(|line| line.id != id);
+                self.write(Change::Delete { conversation: Id::from(id) });
+                if self.state.conversation.id == Some(id) {
+                    self.act(Action::New);
+                }
+                let text = format!("\"{}\" was deleted.", title.unwrap_or_default());
+                self.notice(text, false, Some(Action::Restore(id)));
+            }
+            Action::Restore(id) => {
+                self.write(Change::Restore { conversation: Id::from(id) });
+                self.list();
+            }
+            Action::Export(id) => match export_folder() {
+                Some(folder) => self.ask(Question::Export { conversation: Id::from(id), folder }),
+                None => self.trouble("There is no folder for documents to export into.".into()),
+            },
+            Action::Search(words) => {
+                self.state.search.clone_from(&words);
+                self.list();
+            }
+            Action::Play(samples) => self.devices(LiveCommand::Play(samples.to_vec())),
+            Action::Look(id) => self.engine(worker::Command::Look { answer: id }),
+            Action::Mute(muted) => {
+                self.state.live.muted = muted;
+                self.devices(LiveCommand::Mute(muted));
+            }
+            Action::Talk(held) => {
+                self.state.live.talking = held;
+                self.devices(LiveCommand::PushToTalk(held));
+            }
+            Action::Speak(speak) => {
+                let mut settings = self.state.settings.clone();
+                settings.speak = speak;
+                self.set(settings);
+            }
+            Action::Camera(on) => {
+                let mut settings = self.state.settings.clone();
+                settings.camera =
+                    if on { crate::store::settings::Device::Default } else { crate::store::settings::Device::Off };
+                self.set(settings);
+            }
+            Action::Set(settings) => self.set(*settings),
+            Action::Load(name) => {
+                let mut settings = self.state.settings.clone();
+                settings.model = (!name.starts_with("percept:")).then_some(name);
+                self.keep(settings);
+                self.load();
+            }
+            Action::Pull(name) => {
+                if !self.state.models.pulls.iter().any(|pull| pull.name == name && pull.problem.is_none()) {
+                    self.state.models.pulls.retain(|pull| pull.name != name);
+                    self.state.models.pulls.push(Pull { name: name.clone(), done: 0, total: 0, problem: None });
+                    self.effects.push(Effect::Pull(name));
+                }
+            }
+            Action::CancelPull(name) => self.state.models.pulls.retain(|pull| pull.name != name),
+            Action::Remove(name) => self.effects.push(Effect::Remove(name)),
+            Action::Refresh => {
+                self.state.models.looking = true;
+                self.effects.push(Effect::FindModels);
+            }
+            Action::Dismiss(at) => {
+                if at < self.state.notices.len() {
+                    self.state.notices.remove(at);
+                }
+            }
+        }
+    }
+}
+
+/// Where exports go: the person's documents, or the home folder.
+fn export_folder() -> Option<PathBuf> {
+    dirs::document_dir().filter(|folder| folder.is_dir()).or_else(dirs::home_dir).map(|folder| folder.join("Percept"))
+}

@@ -1,0 +1,437 @@
+//! What is said: messages that are typed or spoken, answers as they come, and what interrupts them.
+
+use super::{Answering, Effect, Purpose, TITLE, Turn, Update, WAITING};
+use crate::live::{LiveCommand, LiveEvent};
+use crate::store::change::{Change, End};
+use crate::store::history::{self, State as Ended};
+use crate::store::id::Id;
+use crate::store::thread::Question;
+use crate::ui::media::{Encoded, Media};
+use crate::ui::state::{Message, Part, Phase, Progress, Role};
+use crate::worker::{self, Command, Past, Sampling};
+use percept::session::{Part as Given, StopReason, Timings};
+
+impl Update<'_> {
+    /// The typed text and what is attached, or shown by the camera, as one message.
+    pub(super) fn send(&mut self, text: String) {
+        let text = text.trim().to_string();
+        if text.is_empty() && self.memory.attached.is_empty() {
+            return;
+        }
+        if self.memory.attached.is_empty()
+            && self.state.live.camera
+            && self.sees()
+            && let Some(image) = self.memory.preview.take()
+        {
+            // What is asked in writing is asked about what the camera shows, too.
+            self.state.given = Some((image.clone(), self.now));
+            let picture = Media::Picture { image, name: "camera".into() };
+            self.effects.push(Effect::Encode(Purpose::Ask(text), picture));
+            return;
+        }
+        self.stop(None);
+        if let Some(id) = self.state.editing.take() {
+            self.replace_from(id);
+        }
+        let parts = self.take_attached();
+        for part in &parts {
+            self.engine(Command::Push(part.given()));
+        }
+        if !text.is_empty() {
+            self.engine(Command::Push(Given::Text(text.clone())));
+        }
+        let user = self.add_message(parts, text);
+        self.answer(user);
+    }
+
+    fn take_attached(&mut self) -> Vec<Encoded> {
+        self.state.attached.clear();
+        std::mem::take(&mut self.memory.attached)
+    }
+
+    /// A model that is still on its way may see.
+    fn sees(&self) -> bool {
+        self.state.loaded().is_none_or(|loaded| loaded.sees)
+    }
+
+    /// A whole message of the person, at the end of the conversation, on its way to the disk.
+    fn add_message(&mut self, parts: Vec<Encoded>, text: String) -> Id {
+        let conversation = self.conversation(&text);
+        let message = Id::fresh();
+        self.write(Change::Add { message, conversation, role: history::Role::User, text: String::new() });
+        for part in &parts {
+            match (&part.file, &part.part) {
+                (Some(file), _) => self.write(Change::Attach { media: Id::fresh(), message, file: file.clone() }),
+                (None, Part::Text(text)) => self.write(Change::Append { message, text: format!("{text}\n") }),
+                (None, _) => {}
+            }
+        }
+        if !text.is_empty() {
+            self.write(Change::Append { message, text: text.clone() });
+        }
+        let mut given: Vec<Given> = parts.iter().map(Encoded::given).collect();
+        let mut shown: Vec<Part> = parts.into_iter().map(|part| part.part).collect();
+        if !text.is_empty() {
+            given.push(Given::Text(text.clone()));
+            shown.push(Part::Text(text));
+        }
+        self.memory.past.push(Past { id: message.get(), role: worker::Role::User, parts: given });
+        self.state.conversation.messages.push(blank(message.get(), Role::User, shown, Progress::Whole));
+        message
+    }
+
+    /// The number of the open conversation, which is begun if need be, called by the words said first.
+    fn conversation(&mut self, words: &str) -> Id {
+        if let Some(id) = self.state.conversation.id {
+            let id = Id::from(id);
+            if self.state.conversation.title.is_empty() && !words.is_empty() {
+                self.call(id, words);
+            }
+            return id;
+        }
+        let id = Id::fresh();
+        self.state.conversation.id = Some(id.get());
+        self.write(Change::Create { conversation: id, title: String::new(), model: self.state.settings.model.clone() });
+        if !words.is_empty() {
+            self.call(id, words);
+        }
+        self.list();
+        id
+    }
+
+    fn call(&mut self, conversation: Id, words: &str) {
+        let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let title = match line.char_indices().nth(TITLE) {
+            Some((end, _)) => format!("{}…", line[..end].trim_end()),
+            None => line,
+        };
+        self.state.conversation.title.clone_from(&title);
+        self.write(Change::Rename { conversation, title });
+        self.list();
+    }
+
+    /// Asks for the answer to the last message.
+    fn answer(&mut self, user: Id) {
+        let Some(conversation) = self.state.conversation.id.map(Id::from) else { return };
+        let answer = Id::fresh();
+        self.write(Change::Add { message: answer, conversation, role: history::Role::Assistant, text: String::new() });
+        let text = vec![Part::Text(String::new())];
+        self.state.conversation.messages.push(blank(answer.get(), Role::Model, text, Progress::Open));
+        let settings = &self.state.settings;
+        self.memory.seed = self.memory.seed.wrapping_add(1);
+        let sampling = Sampling {
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            top_k: settings.top_k,
+            max_tokens: settings.max_tokens,
+            seed: self.memory.seed,
+        };
+        self.memory.answering = Some(Answering { id: answer, generating: true });
+        self.engine(Command::Answer { user: user.get(), answer: answer.get(), sampling });
+        self.devices(LiveCommand::AnswerBegun);
+    }
+
+    /// Ends answer and speech. With `spoken` only so many bytes of the answer were heard, and only those count.
+    pub(super) fn stop(&mut self, spoken: Option<usize>) {
+        let Some(answering) = self.memory.answering.take() else { return };
+        if answering.generating {
+            self.effects.push(Effect::StopAnswer);
+        }
+        if spoken.is_none() {
+            self.devices(LiveCommand::Stop);
+        }
+        let id = answering.id.get();
+        let Some(message) = self.state.conversation.messages.iter_mut().find(|message| message.id == id) else {
+            return;
+        };
+        let Some(Part::Text(text)) = message.parts.first_mut() else { return };
+        let whole = text.len();
+        let kept = spoken.map_or(whole, |bytes| text.floor_char_boundary(bytes));
+        text.truncate(kept);
+        message.spoken_bytes = message.spoken_bytes.min(kept);
+        if !answering.generating && kept == whole {
+            return;
+        }
+        message.progress = Progress::Interrupted;
+        let text = text.clone();
+        let why = Some("interrupted".to_string());
+        if kept < whole {
+            self.write(Change::Cut { message: answering.id, bytes: kept, why });
+        } else {
+            let end = End { state: Ended::Interrupted, why, tokens: None, seconds: None };
+            self.write(Change::Finish { message: answering.id, end });
+        }
+        self.memory.past.retain(|past| past.id != id);
+        self.memory.past.push(Past { id, role: worker::Role::Model, parts: vec![Given::Text(text)] });
+        self.begin();
+    }
+
+    /// Answers the last message of the person again.
+    pub(super) fn retry(&mut self) {
+        self.stop(None);
+        let messages = &self.state.conversation.messages;
+        let Some(at) = messages.iter().rposition(|message| message.role == Role::User) else { return };
+        let user = messages[at].id;
+        if let Some(answer) = messages.get(at + 1).map(|message| message.id) {
+            self.write(Change::ReplaceFrom { message: Id::from(answer) });
+        }
+        self.state.conversation.messages.truncate(at + 1);
+        let Some(place) = self.memory.past.iter().position(|past| past.id == user) else { return };
+        self.memory.past.truncate(place + 1);
+        let Some(asked) = self.memory.past.pop() else { return };
+        self.begin();
+        for part in &asked.parts {
+            self.engine(Command::Push(part.clone()));
+        }
+        self.memory.past.push(asked);
+        self.answer(Id::from(user));
+    }
+
+    /// This message and all behind it make room for another one.
+    fn replace_from(&mut self, id: i64) {
+        let messages = &mut self.state.conversation.messages;
+        let Some(at) = messages.iter().position(|message| message.id == id) else { return };
+        messages.truncate(at);
+        if let Some(place) = self.memory.past.iter().position(|past| past.id == id) {
+            self.memory.past.truncate(place);
+        }
+        self.write(Change::ReplaceFrom { message: Id::from(id) });
+        self.begin();
+    }
+
+    /// Tells the engine what was said.
+    pub(super) fn begin(&mut self) {
+        let past = self.memory.past.clone();
+        self.engine(Command::Begin(past));
+    }
+
+    /// What the engine tells of an answer.
+    pub(super) fn text(&mut self, id: i64, delta: String, thinking: bool) {
+        let Some(message) = self.open_answer(id) else { return };
+        if thinking {
+            message.thinking += &delta;
+            self.write(Change::Think { message: Id::from(id), text: delta });
+            return;
+        }
+        if let Some(Part::Text(text)) = message.parts.first_mut() {
+            *text += &delta;
+        }
+        self.write(Change::Append { message: Id::from(id), text: delta.clone() });
+        if self.state.settings.speak {
+            self.devices(LiveCommand::Say { delta });
+        }
+    }
+
+    fn open_answer(&mut self, id: i64) -> Option<&mut Message> {
+        let open = |message: &&mut Message| message.id == id && message.progress == Progress::Open;
+        self.state.conversation.messages.iter_mut().rev().find(open)
+    }
+
+    /// The answer is complete.
+    pub(super) fn done(&mut self, id: i64, reason: StopReason, timings: Timings) {
+        let seconds = (timings.first_token + timings.decode).as_secs_f64();
+        let per_s = timings.tokens_per_s().unwrap_or(0.0);
+        self.state.figures.answers.push_back((self.now.as_secs_f64(), per_s, timings.first_token.as_secs_f64() * 1e3));
+        if self.state.figures.answers.len() > super::ANSWERS {
+            self.state.figures.answers.pop_front();
+        }
+        let Some(message) = self.open_answer(id) else { return };
+        message.speed = Some((timings.tokens, timings.first_token, per_s));
+        let (state, why) = match reason {
+            StopReason::End => (Ended::Whole, None),
+            StopReason::MaxTokens => (Ended::Whole, Some("it reached the most tokens that the settings allow")),
+            StopReason::Context => (Ended::Whole, Some("the model's memory is full")),
+            StopReason::Cancelled => (Ended::Interrupted, Some("interrupted")),
+        };
+        message.progress = if state == Ended::Whole { Progress::Whole } else { Progress::Interrupted };
+        let text = message.text().to_string();
+        let tokens = u32::try_from(timings.tokens).ok();
+        let end = End { state, why: why.map(str::to_string), tokens, seconds: Some(seconds) };
+        self.write(Change::Finish { message: Id::from(id), end });
+        self.memory.past.push(Past { id, role: worker::Role::Model, parts: vec![Given::Text(text.clone())] });
+        if let Some(answering) = &mut self.memory.answering {
+            answering.generating = false;
+        }
+        self.devices(LiveCommand::AnswerEnded);
+        if !self.state.settings.speak {
+            self.memory.answering = None;
+        }
+        // A conversation that began aloud is called by what was answered.
+        if self.state.conversation.title.is_empty()
+            && let Some(conversation) = self.state.conversation.id.map(Id::from)
+        {
+            self.call(conversation, &text);
+        }
+    }
+
+    /// The message could not be read or answered.
+    pub(super) fn failed(&mut self, answer: Option<i64>, problem: String) {
+        if let Some(id) = answer
+            && let Some(message) = self.open_answer(id)
+        {
+            message.progress = Progress::Failed(problem.clone());
+            let end = End { state: Ended::Failed, why: Some(problem.clone()), tokens: None, seconds: None };
+            self.write(Change::Finish { message: Id::from(id), end });
+            self.memory.answering = None;
+            self.devices(LiveCommand::AnswerEnded);
+        }
+        self.trouble(problem);
+    }
+
+    /// What the devices tell.
+    pub(super) fn live(&mut self, event: LiveEvent) {
+        match event {
+            LiveEvent::TurnOpened => self.turn_opened(),
+            LiveEvent::Heard(samples) => self.heard(samples),
+            LiveEvent::TurnForgotten => {
+                if self.memory.turn.take().is_some() {
+                    self.engine(Command::Forget);
+                }
+            }
+            LiveEvent::TurnEnded => self.turn_ended(),
+            // Whoever asked for it has done what follows, and may have gone on since.
+            LiveEvent::Interrupted { asked: true, .. } => {}
+            LiveEvent::Interrupted { spoken_bytes, asked: false } => {
+                let spoken = self.state.settings.speak.then_some(spoken_bytes);
+                // Without speech nothing tells how far it was read; all that is there was seen.
+                let seen = self.memory.answering.as_ref().and_then(|answering| {
+                    let id = answering.id.get();
+                    let message = self.state.conversation.messages.iter().find(|message| message.id == id)?;
+                    Some(message.text().len())
+                });
+                self.stop(spoken.or(seen));
+            }
+            LiveEvent::SpokenTo { bytes } => {
+                if let Some(answering) = &self.memory.answering {
+                    let id = answering.id.get();
+                    let messages = self.state.conversation.messages.iter_mut();
+                    messages.rev().filter(|message| message.id == id).for_each(|message| message.spoken_bytes = bytes);
+                }
+            }
+            LiveEvent::DoneSpeaking => {
+                if self.memory.answering.as_ref().is_some_and(|answering| !answering.generating) {
+                    self.memory.answering = None;
+                }
+            }
+            LiveEvent::Frame(frame) => {
+                let name = "camera".to_string();
+                self.effects.push(Effect::Encode(Purpose::Frame, Media::Picture { image: frame, name }));
+            }
+            other => self.device(other),
+        }
+    }
+
+    fn turn_opened(&mut self) {
+        let mut turn = Turn { parts: self.take_attached(), ..Turn::default() };
+        for part in &turn.parts {
+            self.effects.push(Effect::Worker(Command::Push(part.given())));
+        }
+        if turn.parts.is_empty() && self.state.live.camera && self.sees() {
+            turn.held = Some(Vec::new());
+        }
+        self.memory.turn = Some(turn);
+    }
+
+    fn heard(&mut self, samples: Vec<f32>) {
+        let Some(turn) = &mut self.memory.turn else { return };
+        turn.samples.extend_from_slice(&samples);
+        match &mut turn.held {
+            Some(held) => {
+                held.extend_from_slice(&samples);
+                if held.len() > WAITING {
+                    self.release();
+                }
+            }
+            None => self.engine(Command::Hear(samples)),
+        }
+    }
+
+    /// What waited for a picture waits no longer.
+    fn release(&mut self) {
+        if let Some(held) = self.memory.turn.as_mut().and_then(|turn| turn.held.take())
+            && !held.is_empty()
+        {
+            self.engine(Command::Hear(held));
+        }
+    }
+
+    /// What the camera shows, encoded: it belongs to the message that is spoken, if that has no picture yet.
+    pub(super) fn frame(&mut self, frame: Encoded) {
+        if let Part::Picture { image, .. } = &frame.part {
+            self.state.given = Some((image.clone(), self.now));
+        }
+        if let Some(turn) = &mut self.memory.turn
+            && turn.held.is_some()
+        {
+            self.effects.push(Effect::Worker(Command::Push(frame.given())));
+            turn.parts.push(frame);
+            self.release();
+        }
+    }
+
+    fn turn_ended(&mut self) {
+        self.release();
+        let Some(turn) = self.memory.turn.take() else { return };
+        let Turn { samples, mut parts, .. } = turn;
+        parts.push(Encoded::spoken(samples));
+        let user = self.add_message(parts, String::new());
+        self.answer(user);
+    }
+
+    fn device(&mut self, event: LiveEvent) {
+        match event {
+            LiveEvent::Phase(phase) => {
+                self.state.live.phase = match phase {
+                    crate::live::Phase::Idle => Phase::Idle,
+                    crate::live::Phase::Listening => Phase::Listening,
+                    crate::live::Phase::Thinking => Phase::Thinking,
+                    crate::live::Phase::Speaking => Phase::Speaking,
+                }
+            }
+            LiveEvent::DeviceLost { which, name, why } => {
+                let what = which.name();
+                if !self.state.live.lost.iter().any(|lost| lost == what) {
+                    self.state.live.lost.push(what.into());
+                }
+                let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+                self.note(format!(
+                    "No {what}{name}: {why}. The conversation goes on without it; it is taken as soon as it is there."
+                ));
+            }
+            LiveEvent::DeviceFound { which, name } => {
+                let what = which.name();
+                let was_lost = self.state.live.lost.iter().any(|lost| lost == what);
+                self.state.live.lost.retain(|lost| lost != what);
+                self.state.notices.retain(|notice| !notice.text.starts_with(&format!("No {what}")));
+                if was_lost {
+                    self.note(format!("The {what} is back: {name}."));
+                }
+            }
+            LiveEvent::Note(text) => self.note(text),
+            _ => {}
+        }
+    }
+
+    /// Nothing of the open conversation goes on.
+    pub(super) fn leave(&mut self) {
+        self.stop(None);
+        if self.memory.turn.take().is_some() {
+            self.engine(Command::Forget);
+        }
+        self.state.editing = None;
+        self.memory.past.clear();
+        self.memory.opening = None;
+    }
+
+    /// The list, or what a search finds.
+    pub(super) fn list(&mut self) {
+        match self.state.search.trim() {
+            "" => self.ask(Question::List),
+            words => self.ask(Question::Search(words.to_string())),
+        }
+    }
+}
+
+pub(super) fn blank(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -> Message {
+    Message { id, role, parts, thinking: String::new(), progress, spoken_bytes: 0, speed: None, looks: Vec::new() }
+}

@@ -1,0 +1,162 @@
+//! The window: eframe's loop around the desk. Drawing goes through GL where only software adapters are there, which is several
+//! times cheaper than software Vulkan; the engine computes on its own device either way.
+
+use super::desk::{Desk, Options};
+use super::state::{Phase, Progress, State};
+use super::update::Msg;
+use super::view::View;
+use super::{Meters, show_all, theme};
+use crate::ui::widgets::spectrogram::MelImage;
+use anyhow::{Result, anyhow};
+use eframe::egui;
+use eframe::{CreationContext, NativeOptions, Renderer};
+use percept::hearing::NUM_MELS;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Between frames while level and waveform move, while only the camera's picture does, and while nothing moves but could.
+const MOVING: Duration = Duration::from_millis(33);
+const LOOKING: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_millis(150);
+/// Below it nobody sees the level move.
+const AUDIBLE: f32 = 0.02;
+/// Natural logarithms from the loudest to the darkest colour of the spectrogram.
+const MEL_RANGE: f32 = 7.0;
+/// Frames that the engine page remembers.
+const FRAMES: usize = 512;
+
+/// Opens the window and stays in it until it is closed.
+///
+/// # Errors
+/// If there is no display, or no adapter that can draw.
+pub fn run(options: Options) -> Result<()> {
+    let software = percept::adapters().iter().all(|adapter| adapter.capabilities.software);
+    let native = NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Percept")
+            .with_app_id("percept")
+            .with_inner_size([1100.0, 760.0])
+            .with_min_inner_size([480.0, 400.0])
+            .with_drag_and_drop(true),
+        renderer: if software { Renderer::Glow } else { Renderer::Wgpu },
+        ..NativeOptions::default()
+    };
+    let problem = Arc::new(OnceLock::new());
+    let told = problem.clone();
+    let create = move |context: &CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
+        let window = Window::new(context, options).map_err(|error| {
+            let sentence = format!("{error:#}");
+            let _ = told.set(error);
+            sentence
+        })?;
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    };
+    match (
+        eframe::run_native("percept", native, Box::new(create)),
+        Arc::into_inner(problem).and_then(OnceLock::into_inner),
+    ) {
+        (_, Some(error)) => Err(error),
+        (Ok(()), None) => Ok(()),
+        (Err(error), None) => {
+            Err(anyhow!("no window could be opened ({error}); `percept chat` talks in this terminal"))
+        }
+    }
+}
+
+/// What eframe runs.
+pub struct Window {
+    /// State and workers.
+    pub desk: Desk,
+    view: View,
+    waveform: Vec<(f32, f32)>,
+    mel: MelImage,
+    drawn: Option<Instant>,
+}
+
+impl Window {
+    /// Starts everything behind the window.
+    ///
+    /// # Errors
+    /// As [`Desk::new`].
+    pub fn new(context: &CreationContext<'_>, options: Options) -> Result<Window> {
+        theme::install(&context.egui_ctx);
+        let ctx = context.egui_ctx.clone();
+        let desk = Desk::new(options, Arc::new(move || ctx.request_repaint()))?;
+        Ok(Window { desk, view: View::default(), waveform: Vec::new(), mel: MelImage::default(), drawn: None })
+    }
+
+    /// Takes in news; also while the window is hidden.
+    pub fn take_in(&mut self) {
+        self.desk.drain();
+    }
+
+    /// Draws, and does what the person wants.
+    pub fn draw(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
+        theme::set(&ctx, &self.desk.state.settings);
+        self.view.now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.view.elapsed = self.desk.now();
+        let started = Instant::now();
+        let mut actions = Vec::new();
+        let (frames, version) = self.desk.spectrogram();
+        if version != self.mel.version {
+            self.mel = MelImage::from_log(NUM_MELS, frames.iter().copied().collect(), MEL_RANGE, version);
+        }
+        {
+            let meters = self.desk.meters();
+            meters.waveform(&mut self.waveform);
+            let preview = meters.preview();
+            let shown = Meters {
+                level: meters.level(),
+                voice: meters.voice(),
+                waveform: &self.waveform,
+                mel: Some(&self.mel),
+                preview: preview.as_ref(),
+            };
+            show_all(ui, &self.desk.state, &mut self.view, &shown, &mut actions);
+        }
+        for action in actions {
+            self.desk.happen(Msg::Action(action));
+        }
+        self.note_frame(started);
+        let level = self.desk.meters().level();
+        if let Some(pause) = pause(&self.desk.state, level) {
+            ctx.request_repaint_after(pause);
+        }
+    }
+
+    /// How long the frame took: from the end of the last one while frames follow each other at once, else its own time.
+    fn note_frame(&mut self, started: Instant) {
+        let now = Instant::now();
+        let own = now - started;
+        let frames = &mut self.desk.state.figures.frames_ms;
+        frames.push_back(own.as_secs_f32() * 1e3);
+        if frames.len() > FRAMES {
+            frames.pop_front();
+        }
+        self.drawn = Some(now);
+    }
+}
+
+/// When the next frame is due although nothing happens; `None` if only news asks for one.
+fn pause(state: &State, level: f32) -> Option<Duration> {
+    let moving = matches!(state.live.phase, Phase::Listening | Phase::Speaking) || level > AUDIBLE;
+    let open = state.conversation.messages.last().is_some_and(|message| message.progress == Progress::Open);
+    match (moving, open || !state.live.muted) {
+        (true, _) => Some(MOVING),
+        (false, _) if state.live.camera => Some(LOOKING),
+        (false, true) => Some(QUIET),
+        (false, false) if !state.notices.is_empty() => Some(Duration::from_secs(1)),
+        (false, false) => None,
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, _: &egui::Context, _: &mut eframe::Frame) {
+        self.take_in();
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}

@@ -61,6 +61,7 @@ pub fn run(args: &RemoveArgs, output: &Output) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
+#[cfg(feature = "desktop")]
 pub fn take_away(name: &str) -> Result<()> {
     Ok(carry_out(&planned(name)?.1)?)
 }

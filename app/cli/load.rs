@@ -124,10 +124,7 @@ impl LoadArgs {
     /// # Errors
     /// As [`find`].
     pub fn folder(&self) -> Result<PathBuf> {
-        match &self.model {
-            Some(path) => find(path),
-            None => default_model(),
-        }
+        folder(self.model.as_deref())
     }
 
     /// A conversation as asked for.
@@ -168,8 +165,19 @@ pub fn load(gpu: &Arc<Gpu>, folder: &Path, sight: &SightArgs, output: &Output) -
     Ok(Arc::new(Model::load(gpu, folder, &options)?))
 }
 
+/// Where a model is: that of this name, else the built-in one.
+///
+/// # Errors
+/// As [`find`].
+pub fn folder(model: Option<&Path>) -> Result<PathBuf> {
+    match model {
+        Some(path) => find(path),
+        None => default_model(),
+    }
+}
+
 /// The model that is used when none is named: the built-in one.
-pub fn default_model() -> Result<PathBuf> {
+fn default_model() -> Result<PathBuf> {
     if seedling::is_here() {
         return seedling::folder();
     }

@@ -1,5 +1,7 @@
 //! Everything that the window shows, as plain data. Pages read it and push [`Action`]s; `update.rs` alone changes it.
 
+pub use crate::live::Phase;
+pub use crate::worker::{Look, Role};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,15 +34,6 @@ pub enum Part {
     Video { name: String, image: Arc<percept::Image>, duration: Duration },
 }
 
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The person.
-    User,
-    /// The model.
-    Model,
-}
-
 /// How far a message is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
@@ -52,21 +45,6 @@ pub enum Progress {
     Interrupted,
     /// It ended with an error, in a sentence.
     Failed(String),
-}
-
-/// Where a token of an answer looked: the share of attention to each cell of a picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Look {
-    /// Bytes of the answer's text that the token made.
-    pub bytes: std::ops::Range<usize>,
-    /// Which picture of the conversation, counted from its beginning.
-    pub picture: usize,
-    /// Cells in a row and rows.
-    pub columns: usize,
-    /// See `columns`.
-    pub rows: usize,
-    /// Row by row.
-    pub weights: Vec<f32>,
 }
 
 /// What is said in one turn.
@@ -180,20 +158,6 @@ pub struct Device {
     pub id: String,
     /// For people.
     pub name: String,
-}
-
-/// What the live loop does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// Nobody speaks.
-    #[default]
-    Idle,
-    /// The person speaks.
-    Listening,
-    /// The answer is awaited.
-    Thinking,
-    /// The answer is spoken.
-    Speaking,
 }
 
 /// Camera, microphone, speaker.

@@ -70,7 +70,6 @@ pub struct Window {
     view: View,
     waveform: Vec<(f32, f32)>,
     mel: MelImage,
-    drawn: Option<Instant>,
 }
 
 impl Window {
@@ -82,7 +81,7 @@ impl Window {
         theme::install(&context.egui_ctx);
         let ctx = context.egui_ctx.clone();
         let desk = Desk::new(options, Arc::new(move || ctx.request_repaint()))?;
-        Ok(Window { desk, view: View::default(), waveform: Vec::new(), mel: MelImage::default(), drawn: None })
+        Ok(Window { desk, view: View::default(), waveform: Vec::new(), mel: MelImage::default() })
     }
 
     /// Takes in news; also while the window is hidden.
@@ -125,16 +124,13 @@ impl Window {
         }
     }
 
-    /// How long the frame took: from the end of the last one while frames follow each other at once, else its own time.
+    /// How long the frame took to make.
     fn note_frame(&mut self, started: Instant) {
-        let now = Instant::now();
-        let own = now - started;
         let frames = &mut self.desk.state.figures.frames_ms;
-        frames.push_back(own.as_secs_f32() * 1e3);
+        frames.push_back(started.elapsed().as_secs_f32() * 1e3);
         if frames.len() > FRAMES {
             frames.pop_front();
         }
-        self.drawn = Some(now);
     }
 }
 

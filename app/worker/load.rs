@@ -1,7 +1,7 @@
 //! From a model's name to a conversation with it.
 
 use super::Event;
-use crate::cli::load::{default_model, find, open_gpu};
+use crate::cli::load::{folder, open_gpu};
 use anyhow::Result;
 use percept::gpu::AdapterChoice;
 use percept::models::{LoadOptions, Model, Progress};
@@ -56,10 +56,7 @@ pub fn load(request: &LoadRequest, tell: &(dyn Fn(Event) + Sync)) -> Result<(Ses
         Progress::Shaders { done, total } => telling("Preparing kernels", done as f32 / total.max(1) as f32),
     };
     telling("Looking for the model", 0.0);
-    let folder = match &request.model {
-        Some(path) => find(path)?,
-        None => default_model()?,
-    };
+    let folder = folder(request.model.as_deref())?;
     telling("Opening the graphics adapter", 0.0);
     let choice = request.adapter.as_ref().map_or(AdapterChoice::Best, |text| text.parse().unwrap_or_default());
     let gpu = open_gpu(choice, request.adapter.is_some())?;

@@ -7,7 +7,7 @@ pub use history::{Past, Role};
 pub use load::{LoadRequest, Loaded};
 
 use anyhow::Result;
-use history::{Answered, History, Open};
+use history::{Answered, History, Open, OpenMessage};
 use percept::Error;
 use percept::hearing::LogMel;
 use percept::models::Model;
@@ -201,8 +201,8 @@ impl Engine {
                 return;
             }
             Command::Forget => self.forget(),
-            Command::Push(part) => self.read(part),
-            Command::Hear(samples) => self.hear(samples),
+            Command::Push(part) => self.read(|message| message.parts.push(Open::Part(part))),
+            Command::Hear(samples) => self.read(|message| message.hear(&samples)),
             Command::Answer { user, answer, sampling } => self.answer(user, answer, &sampling),
             Command::Look { answer } => self.look(answer),
         };
@@ -266,37 +266,19 @@ impl Engine {
         }
     }
 
-    fn read(&mut self, part: Part) -> percept::Result<()> {
+    /// Adds to the message that is being made, and reads it.
+    fn read(&mut self, add: impl FnOnce(&mut OpenMessage)) -> percept::Result<()> {
         let started = Instant::now();
-        let mut part = Some(part);
+        let mut add = Some(add);
         let tokens = self.with_room(|session, history| {
             let before = session.len();
-            // Whatever happens, the message holds the part: when older messages are left out it is read again.
-            if let Some(part) = part.take() {
-                history.open(session).parts.push(Open::Part(part));
+            // Whatever happens, the message holds it: when older messages are left out it is read again.
+            if let Some(add) = add.take() {
+                add(history.open(session));
             }
             history.read_open(session)?;
             Ok(session.len() - before)
-        });
-        self.told_read(tokens, started)
-    }
-
-    fn hear(&mut self, samples: Vec<f32>) -> percept::Result<()> {
-        let started = Instant::now();
-        let mut samples = Some(samples);
-        let tokens = self.with_room(|session, history| {
-            let before = session.len();
-            if let Some(samples) = samples.take() {
-                history.open(session).hear(&samples);
-            }
-            history.read_open(session)?;
-            Ok(session.len() - before)
-        });
-        self.told_read(tokens, started)
-    }
-
-    fn told_read(&self, tokens: percept::Result<usize>, started: Instant) -> percept::Result<()> {
-        let tokens = tokens?;
+        })?;
         if tokens > 0 {
             (self.tell)(Event::Read { tokens, time: started.elapsed() });
         }

@@ -10,7 +10,7 @@ use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::devices;
 use crate::ui::media::{Encoded, Media};
 use crate::ui::state::{Conversation, Engine, Line, Loaded, Look, Message, Part, Progress, Role};
-use crate::worker::{self, Command, Event, LoadRequest, Past};
+use crate::worker::{Command, Event, LoadRequest, Past};
 use percept::session::Part as Given;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -79,21 +79,12 @@ impl Update<'_> {
         }
     }
 
-    fn looked(&mut self, answer: i64, looks: Vec<worker::Look>) {
+    fn looked(&mut self, answer: i64, looks: Vec<Look>) {
         if looks.is_empty() {
             self.note("The model remembers no picture of that answer any more.".into());
         }
         let messages = self.state.conversation.messages.iter_mut();
-        for message in messages.filter(|message| message.id == answer) {
-            let shown = |look: &worker::Look| Look {
-                bytes: look.bytes.clone(),
-                picture: look.picture,
-                columns: look.columns,
-                rows: look.rows,
-                weights: look.weights.clone(),
-            };
-            message.looks = looks.iter().map(shown).collect();
-        }
+        messages.filter(|message| message.id == answer).for_each(|message| message.looks.clone_from(&looks));
     }
 
     /// What the disk tells.
@@ -319,6 +310,5 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         .tokens
         .zip(message.seconds)
         .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
-    let by = if role == Role::User { worker::Role::User } else { worker::Role::Model };
-    (Message { speed, ..blank(id, role, shown, progress) }, Past { id, role: by, parts: given })
+    (Message { speed, ..blank(id, role, shown, progress) }, Past { id, role, parts: given })
 }

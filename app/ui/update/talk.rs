@@ -7,8 +7,8 @@ use crate::store::history::{self, State as Ended};
 use crate::store::id::Id;
 use crate::store::thread::Question;
 use crate::ui::media::{Encoded, Media};
-use crate::ui::state::{Message, Part, Phase, Progress, Role};
-use crate::worker::{self, Command, Past, Sampling};
+use crate::ui::state::{Message, Part, Progress, Role};
+use crate::worker::{Command, Past, Sampling};
 use percept::session::{Part as Given, StopReason, Timings};
 
 impl Update<'_> {
@@ -75,7 +75,7 @@ impl Update<'_> {
             given.push(Given::Text(text.clone()));
             shown.push(Part::Text(text));
         }
-        self.memory.past.push(Past { id: message.get(), role: worker::Role::User, parts: given });
+        self.memory.past.push(Past { id: message.get(), role: Role::User, parts: given });
         self.state.conversation.messages.push(blank(message.get(), Role::User, shown, Progress::Whole));
         message
     }
@@ -162,7 +162,7 @@ impl Update<'_> {
             self.write(Change::Finish { message: answering.id, end });
         }
         self.memory.past.retain(|past| past.id != id);
-        self.memory.past.push(Past { id, role: worker::Role::Model, parts: vec![Given::Text(text)] });
+        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Given::Text(text)] });
         self.begin();
     }
 
@@ -248,7 +248,7 @@ impl Update<'_> {
         let tokens = u32::try_from(timings.tokens).ok();
         let end = End { state, why: why.map(str::to_string), tokens, seconds: Some(seconds) };
         self.write(Change::Finish { message: Id::from(id), end });
-        self.memory.past.push(Past { id, role: worker::Role::Model, parts: vec![Given::Text(text.clone())] });
+        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Given::Text(text.clone())] });
         if let Some(answering) = &mut self.memory.answering {
             answering.generating = false;
         }
@@ -380,14 +380,7 @@ impl Update<'_> {
 
     fn device(&mut self, event: LiveEvent) {
         match event {
-            LiveEvent::Phase(phase) => {
-                self.state.live.phase = match phase {
-                    crate::live::Phase::Idle => Phase::Idle,
-                    crate::live::Phase::Listening => Phase::Listening,
-                    crate::live::Phase::Thinking => Phase::Thinking,
-                    crate::live::Phase::Speaking => Phase::Speaking,
-                }
-            }
+            LiveEvent::Phase(phase) => self.state.live.phase = phase,
             LiveEvent::DeviceLost { which, name, why } => {
                 let what = which.name();
                 if !self.state.live.lost.iter().any(|lost| lost == what) {

@@ -16,7 +16,19 @@ const LEAST_SHARE: f32 = 0.03;
 /// How fast the powers follow, a block.
 const FOLLOW: f32 = 0.25;
 
-/// The canceller of WebRTC (`aec3`), used while something is played.
+/// Playback that is loud enough for an echo (−40 dB), and for how many blocks after it one may arrive.
+const LOUD: f32 = 1e-4;
+const ECHO_BLOCKS: u32 = 50;
+/// Blocks of playback after which it is judged whether an echo arrives (0.8 s).
+const JUDGED: u32 = 80;
+/// The microphone's power without an echo changes less than this (3 dB) …
+const EVEN: f32 = 2.0;
+/// … above what nobody hears.
+const FAINT: f32 = 3e-7;
+/// So many judgements without an echo are trusted; one may be wrong because a person spoke.
+const TRUST: u32 = 2;
+
+/// The canceller of WebRTC (`aec3`), used while something is played that reaches the microphone.
 pub struct EchoCanceller {
     canceller: EchoCanceller3,
     played: AudioBuffer,
@@ -29,6 +41,7 @@ pub struct EchoCanceller {
     /// Power before and after, of late.
     before: f32,
     after: f32,
+    path: Path,
 }
 
 impl EchoCanceller {
@@ -45,11 +58,12 @@ impl EchoCanceller {
             cancelling: false,
             before: 0.0,
             after: 0.0,
+            path: Path::default(),
         }
     }
 
     /// Takes what was played out of the 10 ms of the microphone. Where nothing was played for a while the microphone's samples
-    /// stay as they are, bit for bit.
+    /// stay as they are, bit for bit; so they do with headphones.
     pub fn process(&mut self, microphone: &mut Block, playback: &Block) {
         let silent = playback.iter().all(|sample| sample.abs() < SILENCE);
         self.silent_blocks = if silent { self.silent_blocks.saturating_add(1) } else { 0 };
@@ -58,6 +72,8 @@ impl EchoCanceller {
             return;
         }
         let raw = *microphone;
+        self.path.judge(power(playback), power(&raw));
+        let needed = needed && !self.path.is_closed();
         self.played.copy_from(&[playback], &self.stream);
         self.canceller.analyze_render(&mut self.played);
         self.heard.copy_from(&[microphone], &self.stream);
@@ -73,6 +89,8 @@ impl EchoCanceller {
                 let share = if needed { share } else { 1.0 - share };
                 *sample = share * *sample + (1.0 - share) * raw;
             }
+        } else if !needed {
+            *microphone = raw;
         }
         self.cancelling = needed;
     }
@@ -85,6 +103,43 @@ impl EchoCanceller {
     /// Delay from playing to hearing, as estimated; 0 before it is known.
     pub fn delay_ms(&self) -> u32 {
         self.canceller.metrics().delay_ms.max(0) as u32
+    }
+}
+
+/// Whether what is played reaches the microphone. The canceller believes so for its first seconds, and until then takes the
+/// person's voice for an echo, too.
+#[derive(Default)]
+struct Path {
+    /// Blocks since something loud was played.
+    quiet_blocks: u32,
+    /// The microphone's power of late, and between what bounds it was.
+    level: f32,
+    bounds: Option<(f32, f32)>,
+    judged: u32,
+    /// Judgements for which it counts as closed.
+    closed: u32,
+}
+
+impl Path {
+    fn judge(&mut self, played: f32, heard: f32) {
+        self.quiet_blocks = if played < LOUD { self.quiet_blocks.saturating_add(1) } else { 0 };
+        self.level += FOLLOW * (heard - self.level);
+        if self.quiet_blocks > ECHO_BLOCKS || (self.bounds.is_none() && self.quiet_blocks > 0) {
+            return;
+        }
+        let (low, high) = self.bounds.get_or_insert((self.level, self.level));
+        (*low, *high) = (low.min(self.level), high.max(self.level));
+        self.judged += 1;
+        if self.judged == JUDGED {
+            let even = *high + FAINT <= EVEN * (*low + FAINT);
+            self.closed = if even { TRUST } else { self.closed.saturating_sub(1) };
+            (self.judged, self.bounds) = (0, None);
+        }
+    }
+
+    /// There is no such way, as with headphones.
+    fn is_closed(&self) -> bool {
+        self.closed > 0
     }
 }
 
@@ -148,6 +203,17 @@ mod tests {
             let times = interruptions(14, Room::new(delay_ms, gain), 0.001, Some((loudness, 10)));
             let first = *times.first().expect("nobody was heard");
             assert!((10.2..11.2).contains(&first), "{delay_ms} ms, gain {gain}: {times:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_with_headphones_is_heard() {
+        for noise in [0.0, 0.001, 0.01] {
+            for (loudness, second) in [(1.0, 2), (0.3, 6), (1.0, 10)] {
+                let times = interruptions(second + 4, Room::new(0, 0.0), noise, Some((loudness, second)));
+                let first = *times.first().expect("nobody was heard") - second as f32;
+                assert!((0.15..1.2).contains(&first), "noise {noise}, loudness {loudness}: after {first} s");
+            }
         }
     }
 

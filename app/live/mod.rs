@@ -34,6 +34,8 @@ mod tests;
 pub use camera::cameras;
 pub use devices::{Choice, Kind, Listed};
 pub use frames::FrameBudget;
+#[cfg(test)]
+pub use from_file::Fault;
 pub use from_file::{FedCamera, FedMicrophone, KeptSpeaker, read_sound};
 pub use meters::Meters;
 #[cfg(test)]

@@ -13,14 +13,14 @@ use tempfile::TempDir;
 /// Longer than anything takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn asset(name: &str) -> PathBuf {
+pub fn asset(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/samples").join(name)
 }
 
-struct Table {
-    desk: Desk,
-    microphone: FedMicrophone,
-    speaker: KeptSpeaker,
+pub struct Table {
+    pub desk: Desk,
+    pub microphone: FedMicrophone,
+    pub speaker: KeptSpeaker,
 }
 
 impl Table {
@@ -28,19 +28,30 @@ impl Table {
         let microphone = FedMicrophone::default();
         microphone.stand_in(Room::new(120, 0.3));
         let speaker = KeptSpeaker::default().heard_by(&microphone);
-        let options = Options {
+        Table::with(microphone, speaker, data.path(), |options| {
+            options.camera = camera.map(|name| Choice::File(FedCamera::open(&asset(name)).unwrap()));
+        })
+    }
+
+    pub fn with(
+        microphone: FedMicrophone,
+        speaker: KeptSpeaker,
+        data: &Path,
+        change: impl FnOnce(&mut Options),
+    ) -> Table {
+        let mut options = Options {
             microphone: Some(Choice::File(microphone.clone())),
             speaker: Some(Choice::File(speaker.clone())),
-            camera: camera.map(|name| Choice::File(FedCamera::open(&asset(name)).unwrap())),
-            data: Some(data.path().to_path_buf()),
+            data: Some(data.to_path_buf()),
             ..Options::default()
         };
+        change(&mut options);
         let mut table = Table { desk: Desk::new(options, Arc::new(|| {})).unwrap(), microphone, speaker };
         table.wait("the model", |table| matches!(table.desk.state.engine, Engine::Ready(_)));
         table
     }
 
-    fn wait(&mut self, what: &str, is_so: impl Fn(&Table) -> bool) {
+    pub fn wait(&mut self, what: &str, is_so: impl Fn(&Table) -> bool) {
         let started = Instant::now();
         while !is_so(self) {
             assert!(started.elapsed() < PATIENCE, "waited too long for {what}: {:#?}", self.desk.state);
@@ -50,15 +61,25 @@ impl Table {
         }
     }
 
-    fn act(&mut self, action: Action) {
+    /// Lets so much time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            if !self.desk.drain() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+
+    pub fn act(&mut self, action: Action) {
         self.desk.happen(Msg::Action(action));
     }
 
-    fn say(&self, name: &str) {
+    pub fn say(&self, name: &str) {
         self.microphone.say(&read_sound(&asset(name)).unwrap());
     }
 
-    fn messages(&self) -> &[Message] {
+    pub fn messages(&self) -> &[Message] {
         &self.desk.state.conversation.messages
     }
 
@@ -84,8 +105,14 @@ fn kinds(message: &Message) -> Vec<&'static str> {
         Part::Picture { .. } => "picture",
         Part::Sound { .. } => "sound",
         Part::Video { .. } => "video",
+        Part::Away { .. } => "away",
     };
     message.parts.iter().map(kind).collect()
+}
+
+/// What was said, by whom and with what.
+pub fn said(messages: &[Message]) -> Vec<(Role, Vec<&'static str>, String)> {
+    messages.iter().map(|message| (message.role, kinds(message), message.text().to_string())).collect()
 }
 
 #[test]
@@ -127,15 +154,14 @@ fn asks_by_voice_interrupts_shows_a_picture_and_finds_it_all_again() {
     table.wait("the looks", |table| !table.messages()[5].looks.is_empty());
 
     // Another start finds all of it, and goes on with it.
-    let before: Vec<_> = table.messages().iter().map(|m| (m.role, kinds(m), m.text().to_string())).collect();
+    let before = said(table.messages());
     let id = table.desk.state.conversation.id.unwrap();
     drop(table);
     let mut table = Table::new(&data, None);
     table.wait("the list", |table| table.desk.state.lines.iter().any(|line| line.id == id));
     table.act(Action::Open(id));
     table.wait("the conversation", |table| !table.desk.state.conversation.loading);
-    let after: Vec<_> = table.messages().iter().map(|m| (m.role, kinds(m), m.text().to_string())).collect();
-    assert_eq!(before, after);
+    assert_eq!(before, said(table.messages()));
     table.act(Action::Send("What colour is the square?".into()));
     let answer = table.answered(8);
     assert!(answer.contains("yellow"), "it still knows the picture: {answer}");

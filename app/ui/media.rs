@@ -5,8 +5,8 @@ use super::state::Part;
 use crate::cli::parts::{self, Kind as ByEnding};
 use crate::store::change::File;
 use crate::store::history::Kind;
-use percept::models::Media as Given;
-use percept::session::Part as GivenPart;
+use crate::store::id::Id;
+use crate::worker::Piece;
 use percept::{Audio, Image, Video, VideoOptions};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -42,17 +42,23 @@ pub struct Encoded {
 }
 
 impl Encoded {
+    /// For the screen, when it lies in the database under this number.
+    pub fn shown(&self, id: Id) -> Part {
+        let mut shown = self.part.clone();
+        if let Part::Picture { media, .. } | Part::Sound { media, .. } | Part::Video { media, .. } = &mut shown {
+            *media = Some(id.get());
+        }
+        shown
+    }
+
     /// For the engine.
-    pub fn given(&self) -> GivenPart {
+    pub fn given(&self) -> Piece {
         match (&self.part, &self.video) {
-            (_, Some(video)) => GivenPart::Media(Given::Video(Video::clone(video))),
-            (Part::Picture { image, .. } | Part::Video { image, .. }, _) => {
-                GivenPart::Media(Given::Image(Image::clone(image)))
-            }
-            (Part::Sound { samples, .. }, _) => {
-                GivenPart::Media(Given::Audio(Audio { samples: samples.to_vec(), sample_rate: RATE }))
-            }
-            (Part::Text(text), _) => GivenPart::Text(text.clone()),
+            (_, Some(video)) => Piece::Video(video.clone()),
+            (Part::Picture { image, .. } | Part::Video { image, .. }, _) => Piece::Picture(image.clone()),
+            (Part::Sound { samples, .. }, _) => Piece::Sound(samples.clone()),
+            (Part::Text(text), _) => Piece::Text(text.clone()),
+            (Part::Away { name, .. }, _) => Piece::Text(format!("({name})")),
         }
     }
 
@@ -143,13 +149,13 @@ fn video_of(path: &Path) -> Result<Video, percept::Error> {
 fn picture(name: &str, image: Arc<Image>, bytes: Arc<[u8]>) -> Encoded {
     let (width, height) = (Some(image.width), Some(image.height));
     let file = Some(File { kind: Kind::Image, bytes, name: Some(name.into()), width, height, seconds: None });
-    Encoded { part: Part::Picture { name: name.into(), image }, file, video: None }
+    Encoded { part: Part::Picture { media: None, name: name.into(), image }, file, video: None }
 }
 
 fn sound(name: &str, samples: Arc<Vec<f32>>, bytes: Arc<[u8]>) -> Encoded {
     let seconds = Some(samples.len() as f64 / f64::from(RATE));
     let file = Some(File { kind: Kind::Audio, bytes, name: Some(name.into()), width: None, height: None, seconds });
-    Encoded { part: Part::Sound { name: name.into(), samples }, file, video: None }
+    Encoded { part: Part::Sound { media: None, name: name.into(), samples }, file, video: None }
 }
 
 fn film(name: &str, video: Video, bytes: Arc<[u8]>) -> Encoded {
@@ -163,7 +169,11 @@ fn film(name: &str, video: Video, bytes: Arc<[u8]>) -> Encoded {
         seconds: Some(video.duration_s),
     });
     let duration = Duration::from_secs_f64(video.duration_s.max(0.0));
-    Encoded { part: Part::Video { name: name.into(), image, duration }, file, video: Some(Arc::new(video)) }
+    Encoded {
+        part: Part::Video { media: None, name: name.into(), image, duration },
+        file,
+        video: Some(Arc::new(video)),
+    }
 }
 
 fn blank() -> Image {

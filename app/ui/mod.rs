@@ -8,6 +8,8 @@ mod held;
 pub mod keys;
 mod media;
 pub mod pages;
+#[cfg(test)]
+mod soak;
 pub mod state;
 #[cfg(test)]
 mod tests;

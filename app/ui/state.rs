@@ -26,12 +26,25 @@ pub enum Page {
 pub enum Part {
     /// Text that was typed, or of a file.
     Text(String),
-    /// A picture; decoded for the screen.
-    Picture { name: String, image: Arc<percept::Image> },
+    /// A picture; decoded for the screen. `media` is its number in the database, also below.
+    Picture { media: Option<i64>, name: String, image: Arc<percept::Image> },
     /// A sound at 16 kHz that can be played again.
-    Sound { name: String, samples: Arc<Vec<f32>> },
+    Sound { media: Option<i64>, name: String, samples: Arc<Vec<f32>> },
     /// A video, by its first frame.
-    Video { name: String, image: Arc<percept::Image>, duration: Duration },
+    Video { media: Option<i64>, name: String, image: Arc<percept::Image>, duration: Duration },
+    /// One of them that lies on the disk alone, far above, until it comes onto the screen.
+    Away { media: i64, name: String, shape: Shape },
+}
+
+/// How large a file is on the screen that is not there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// In pixels.
+    Picture { width: u32, height: u32 },
+    /// At 16 kHz.
+    Sound { samples: usize },
+    /// See the others.
+    Video { width: u32, height: u32, duration: Duration },
 }
 
 /// How far a message is.
@@ -76,6 +89,11 @@ impl Message {
             .find_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
             .unwrap_or("")
     }
+
+    /// The numbers of its files that are on the disk alone.
+    pub fn away(&self) -> impl Iterator<Item = i64> {
+        self.parts.iter().filter_map(|part| if let Part::Away { media, .. } = part { Some(*media) } else { None })
+    }
 }
 
 /// A line of the list of conversations.
@@ -100,6 +118,8 @@ pub struct Conversation {
     pub title: String,
     /// Its messages.
     pub messages: Vec<Message>,
+    /// The first message that the model still knows: 0 if it knows them all.
+    pub known_from: i64,
     /// Its messages are still being read from the disk.
     pub loading: bool,
 }
@@ -350,6 +370,8 @@ pub enum Action {
     Play(Arc<Vec<f32>>),
     /// Shows where an answer looked.
     Look(i64),
+    /// The pictures and sounds of a message that came onto the screen.
+    Fetch(i64),
     /// Microphone off or on.
     Mute(bool),
     /// The key is held or let go.

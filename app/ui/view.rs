@@ -1,6 +1,6 @@
 //! What only the pages keep: half-typed text, what is folded, pictures on the adapter. Nothing of it is stored.
 
-use super::state::{Page, State};
+use super::state::{Message, Page, Part, State};
 use super::widgets::spectrogram::MelImage;
 use eframe::egui;
 use egui::{ColorImage, TextureHandle, TextureId, TextureOptions, Vec2};
@@ -85,6 +85,8 @@ pub struct View {
     pub textures: Textures,
     /// Peaks of sound clips, by the address of their samples.
     pub peaks: Peaks,
+    /// How tall the messages are.
+    pub heights: Heights,
 }
 
 impl View {
@@ -219,6 +221,44 @@ pub fn shrink(image: &Image, most: usize) -> ColorImage {
 /// Four places, evenly over the part of `from` that stands for number `i` of `to`.
 fn spread(i: usize, to: usize, from: usize) -> [usize; 4] {
     [0, 1, 2, 3].map(|part| ((4 * i + part) * from + from / 2) / (4 * to)).map(|at| at.min(from - 1))
+}
+
+/// How tall messages are on the screen, as far as they were laid out.
+#[derive(Default)]
+pub struct Heights {
+    /// Width, font and scale by which they are.
+    by: [f32; 3],
+    known: HashMap<i64, f32>,
+    /// The last message is not in sight.
+    pub scrolled: bool,
+}
+
+impl Heights {
+    /// Forgets them all if they are by another width, font or scale.
+    pub fn fit(&mut self, by: [f32; 3]) {
+        if self.by != by {
+            self.by = by;
+            self.known.clear();
+        }
+    }
+
+    /// The height of a message, and whether it is more than a guess.
+    pub fn of(&self, message: &Message) -> (f32, bool) {
+        if let Some(height) = self.known.get(&message.id) {
+            return (*height, true);
+        }
+        let [width, font, _] = self.by;
+        let of = |part: &Part| match part {
+            Part::Text(text) => font * (1.0 + text.len() as f32 * font * 0.4 / width.max(font)),
+            _ => 100.0,
+        };
+        (40.0 + message.parts.iter().map(of).sum::<f32>(), false)
+    }
+
+    /// So it was laid out.
+    pub fn set(&mut self, message: i64, height: f32) {
+        self.known.insert(message, height);
+    }
 }
 
 /// Pairs of lowest and highest samples.

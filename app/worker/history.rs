@@ -3,8 +3,9 @@
 
 use percept::models::Media;
 use percept::session::{Mark, Part, Session};
-use percept::{Audio, Result};
+use percept::{Audio, Image, Result, Video};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Samples a second of what is heard.
 const RATE: u32 = 16_000;
@@ -18,6 +19,41 @@ pub enum Role {
     Model,
 }
 
+/// A part of a message. Pictures and sounds are large, and whoever shows them holds the same ones.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// What was typed, or answered.
+    Text(String),
+    /// A picture.
+    Picture(Arc<Image>),
+    /// 16 kHz mono.
+    Sound(Arc<Vec<f32>>),
+    /// A video.
+    Video(Arc<Video>),
+}
+
+impl Piece {
+    /// As the session takes it.
+    fn given(&self) -> Part {
+        Part::Media(match self {
+            Piece::Text(text) => return Part::Text(text.clone()),
+            Piece::Picture(image) => Media::Image(Image::clone(image)),
+            Piece::Sound(samples) => Media::Audio(Audio { samples: samples.to_vec(), sample_rate: RATE }),
+            Piece::Video(video) => Media::Video(Video::clone(video)),
+        })
+    }
+
+    /// Likewise, or the word for it if this model has no sense for it: what another model was shown stays in the conversation.
+    fn fitting(&self, session: &Session) -> Part {
+        match self.given() {
+            Part::Media(media) if session.model().config().accepts(&media).is_err() => {
+                Part::Text(format!("({})", media.kind()))
+            }
+            part => part,
+        }
+    }
+}
+
 /// A message that was said.
 #[derive(Clone, Debug)]
 pub struct Past {
@@ -26,7 +62,7 @@ pub struct Past {
     /// Who said it.
     pub role: Role,
     /// What a person said, in its order; of an answer one text.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Piece>,
 }
 
 impl Past {
@@ -37,7 +73,7 @@ impl Past {
 
     fn text(&self) -> &str {
         match self.parts.first() {
-            Some(Part::Text(text)) if self.role == Role::Model => text,
+            Some(Piece::Text(text)) if self.role == Role::Model => text,
             _ => "",
         }
     }
@@ -47,7 +83,7 @@ impl Past {
 #[derive(Clone, Debug)]
 pub enum Open {
     /// As it came.
-    Part(Part),
+    Whole(Piece),
     /// Sound as it is heard; more may come while it is the last part.
     Heard(Vec<f32>),
 }
@@ -94,16 +130,6 @@ struct Read {
     mark: Mark,
     /// Position of the first token and spans of text of an answer that was generated here.
     tokens: Option<(usize, Vec<Range<usize>>)>,
-}
-
-/// The part, or the word for it if this model has no sense for it: what another model was shown stays in the conversation.
-fn fitting(session: &Session, part: &Part) -> Part {
-    match part {
-        Part::Media(media) if session.model().config().accepts(media).is_err() => {
-            Part::Text(format!("({})", media.kind()))
-        }
-        other => other.clone(),
-    }
 }
 
 /// See the module.
@@ -159,7 +185,7 @@ impl History {
             let mark = session.mark();
             match past.role {
                 Role::Model => session.say(past.text())?,
-                Role::User => past.parts.iter().try_for_each(|part| session.push(fitting(session, part)))?,
+                Role::User => past.parts.iter().try_for_each(|piece| session.push(piece.fitting(session)))?,
             }
             self.read.push(Read { key: past.key(), mark, tokens: None });
         }
@@ -188,7 +214,7 @@ impl History {
         while let Some(part) = open.parts.get(open.read) {
             let last = open.read + 1 == open.parts.len();
             let outcome = match part {
-                Open::Part(part) => session.push(part.clone()),
+                Open::Whole(piece) => session.push(piece.given()),
                 Open::Heard(samples) => {
                     let outcome = session.hear(&samples[open.samples_read..]);
                     open.samples_read = samples.len();
@@ -224,15 +250,15 @@ impl History {
     pub fn answered(&mut self, user: i64, answered: Answered) {
         let Some(open) = self.open.take() else { return };
         let parts = open.parts.into_iter().map(|part| match part {
-            Open::Part(part) => part,
-            Open::Heard(samples) => Part::Media(Media::Audio(Audio { samples, sample_rate: RATE })),
+            Open::Whole(piece) => piece,
+            Open::Heard(samples) => Piece::Sound(Arc::new(samples)),
         });
         let Answered { id, mark, text, first, begins } = answered;
         let ends = begins.iter().skip(1).copied().chain([text.len()]);
         let spans = begins.iter().zip(ends).map(|(begin, end)| *begin..end).collect();
         let said = [
             Past { id: user, role: Role::User, parts: parts.collect() },
-            Past { id, role: Role::Model, parts: vec![Part::Text(text)] },
+            Past { id, role: Role::Model, parts: vec![Piece::Text(text)] },
         ];
         self.read.push(Read { key: said[0].key(), mark: open.mark, tokens: None });
         self.read.push(Read { key: said[1].key(), mark, tokens: Some((first, spans)) });

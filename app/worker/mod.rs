@@ -3,7 +3,7 @@
 mod history;
 mod load;
 
-pub use history::{Past, Role};
+pub use history::{Past, Piece, Role};
 pub use load::{LoadRequest, Loaded};
 
 use anyhow::Result;
@@ -11,7 +11,7 @@ use history::{Answered, History, Open, OpenMessage};
 use percept::Error;
 use percept::hearing::LogMel;
 use percept::models::Model;
-use percept::session::{Event as Said, Generation, Part, Session, StopReason, Timings};
+use percept::session::{Event as Said, Generation, Session, StopReason, Timings};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,7 +29,7 @@ pub enum Command {
     /// What was said so far. It is read before the next part or answer, as far as it was not read yet.
     Begin(Vec<Past>),
     /// A part of the person's message, read at once.
-    Push(Part),
+    Push(Piece),
     /// Sound of that message, 16 kHz mono, while it is spoken.
     Hear(Vec<f32>),
     /// That message is no message.
@@ -201,7 +201,7 @@ impl Engine {
                 return;
             }
             Command::Forget => self.forget(),
-            Command::Push(part) => self.read(|message| message.parts.push(Open::Part(part))),
+            Command::Push(piece) => self.read(|message| message.parts.push(Open::Whole(piece))),
             Command::Hear(samples) => self.read(|message| message.hear(&samples)),
             Command::Answer { user, answer, sampling } => self.answer(user, answer, &sampling),
             Command::Look { answer } => self.look(answer),

@@ -1,7 +1,7 @@
 //! Talking: messages in the middle, the live bar and the field for typing below, what it sees and hears beside them where
 //! there is room.
 
-use crate::ui::state::{Action, Engine, Page, Part, State};
+use crate::ui::state::{Action, Engine, Page, Part, Shape, State};
 use crate::ui::theme::{self, COLUMN, SPACE};
 use crate::ui::view::{Field, Meters, View};
 use crate::ui::widgets::controls::{self, Kind};
@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Width from which the senses have a panel of their own, and its width.
 const WITH_SENSES: f32 = 1120.0;
 const SENSES: f32 = 296.0;
+
+/// Messages off the screen that a frame lays out to learn their height.
+const MEASURED: usize = 6;
 
 /// Questions that every model can answer, the built-in one too.
 const EXAMPLES: [&str; 2] = ["What is seven times eight?", "What can you do?"];
@@ -93,7 +96,7 @@ fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
     }
     let empty = conversation.messages.is_empty();
     let area = ScrollArea::vertical().id_salt(conversation.id).auto_shrink([false, false]).stick_to_bottom(!empty);
-    area.show(ui, |ui| {
+    let shown = area.show(ui, |ui| {
         let height = ui.available_height();
         controls::column(ui, COLUMN, |ui| {
             ui.add_space(SPACE);
@@ -104,24 +107,63 @@ fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
             if empty {
                 return invite(ui, state, view, height, actions);
             }
-            let pictures = pictures(state);
-            let last = conversation.messages.len() - 1;
-            for (number, message) in conversation.messages.iter().enumerate() {
-                message::show(ui, state, view, message, &pictures, number == last, actions);
-                ui.add_space(SPACE);
-            }
+            said(ui, state, view, actions);
         });
     });
+    view.heights.scrolled = shown.content_size.y - shown.inner_rect.height() - shown.state.offset.y > 1.0;
 }
 
-/// The pictures of the conversation, from its beginning; of a video its first frame.
+/// The messages. Only those on the screen and near it are laid out, so that a frame of a long conversation costs no more than one
+/// of a short one; of the others the height is known.
+fn said(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
+    let pictures = pictures(state);
+    let messages = &state.conversation.messages;
+    let screen = ui.clip_rect();
+    let near = screen.expand2(vec2(0.0, screen.height()));
+    let font = ui.text_style_height(&egui::TextStyle::Body);
+    view.heights.fit([ui.available_width(), font, ui.pixels_per_point()]);
+    let (mut measured, mut grown) = (0, 0.0);
+    for (number, message) in messages.iter().enumerate() {
+        let top = ui.cursor().top();
+        let (height, known) = view.heights.of(message);
+        let seen = top <= near.bottom() && top + height >= near.top();
+        let last = number + 1 == messages.len();
+        if !seen && !last && (known || measured == MEASURED) {
+            ui.add_space(height + ui.spacing().item_spacing.y + SPACE);
+            continue;
+        }
+        measured += usize::from(!seen && !known);
+        let is = message::show(ui, state, view, message, &pictures, last, actions).rect.height();
+        view.heights.set(message.id, is);
+        if top + height < screen.top() {
+            grown += is - height;
+        }
+        ui.add_space(SPACE);
+    }
+    if measured > 0 {
+        ui.ctx().request_repaint();
+    }
+    // What is read stays where it is when something above it turns out to be taller than was thought.
+    if grown != 0.0 && view.heights.scrolled {
+        ui.scroll_with_delta_animation(vec2(0.0, -grown), egui::style::ScrollAnimation::none());
+    }
+}
+
+/// The pictures that the model knows, from the first; of a video its first frame.
 fn pictures(state: &State) -> Vec<Arc<Image>> {
-    let parts = state.conversation.messages.iter().flat_map(|message| &message.parts);
+    let conversation = &state.conversation;
+    let known = conversation.messages.iter().filter(|message| message.id >= conversation.known_from);
     let picture = |part: &Part| match part {
         Part::Picture { image, .. } | Part::Video { image, .. } => Some(image.clone()),
-        Part::Text(_) | Part::Sound { .. } => None,
+        Part::Away { shape: Shape::Picture { .. } | Shape::Video { .. }, .. } => Some(Arc::new(missing())),
+        Part::Text(_) | Part::Sound { .. } | Part::Away { .. } => None,
     };
-    parts.filter_map(picture).collect()
+    known.flat_map(|message| &message.parts).filter_map(picture).collect()
+}
+
+/// Stands for a picture that lies on the disk.
+fn missing() -> Image {
+    Image { width: 1, height: 1, rgb: vec![128; 3] }
 }
 
 /// While the model is not there: why.

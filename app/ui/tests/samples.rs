@@ -43,7 +43,7 @@ pub fn loading() -> State {
     };
     state.lines = lines();
     state.conversation =
-        Conversation { id: Some(2), title: "Shapes in a picture".into(), messages: Vec::new(), loading: true };
+        Conversation { id: Some(2), title: "Shapes in a picture".into(), loading: true, ..Conversation::default() };
     state.models.looking = true;
     state.models.pulls = vec![Pull { name: "google/gemma-3-4b-it".into(), done: 0, total: 0, problem: None }];
     state.models.lines = offers();
@@ -92,14 +92,18 @@ pub fn failed() -> State {
 pub fn full() -> State {
     let mut state = empty();
     state.lines = lines();
-    state.conversation =
-        Conversation { id: Some(1), title: "The star and the triangle".into(), messages: messages(), loading: false };
+    state.conversation = Conversation {
+        id: Some(1),
+        title: "The star and the triangle".into(),
+        messages: messages(),
+        ..Conversation::default()
+    };
     state.live.phase = Phase::Speaking;
     state.live.camera = true;
     state.given = Some((cat(), ELAPSED - Duration::from_millis(400)));
     state.attached = vec![
-        Part::Picture { name: "cat.jpg".into(), image: cat() },
-        Part::Sound { name: "question.wav".into(), samples: speech() },
+        Part::Picture { media: None, name: "cat.jpg".into(), image: cat() },
+        Part::Sound { media: None, name: "question.wav".into(), samples: speech() },
     ];
     state.models.lines = vec![
         model("seedling", "built in", 9_800_000),
@@ -196,7 +200,7 @@ fn messages() -> Vec<Message> {
         ```rust\n// Half the cross product of two sides.\nfn area(a: [f32; 2], b: [f32; 2]) -> f32 {\n    0.5 * (a[0] * b[1] - a[1] * b[0]).abs()\n}\n```\n\n\
         So it covers about a fiftieth of the picture, and the circle a little more than that.";
     vec![
-        message(1, Role::User, vec![Part::Picture { name: "scene.png".into(), image: scene() }, Part::Sound { name: "your question".into(), samples: speech() }]),
+        message(1, Role::User, vec![Part::Picture { media: None, name: "scene.png".into(), image: scene() }, Part::Sound { media: None, name: "your question".into(), samples: speech() }]),
         Message { speed: speed(21, 214, 41.3), looks: looks(first), ..message(2, Role::Model, vec![text(first)]) },
         message(3, Role::User, vec![text("And the triangle? Where is it, and how large?")]),
         Message {

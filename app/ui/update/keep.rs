@@ -1,5 +1,6 @@
 //! What engine and disk tell beside answers, what is opened again, what is set.
 
+use super::shelf::{OPENED, away, read_bytes};
 use super::talk::blank;
 use super::{Effect, Opening, Purpose, Update};
 use crate::live::LiveCommand;
@@ -10,8 +11,7 @@ use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::devices;
 use crate::ui::media::{Encoded, Media};
 use crate::ui::state::{Conversation, Engine, Line, Loaded, Look, Message, Part, Progress, Role};
-use crate::worker::{Command, Event, LoadRequest, Past};
-use percept::session::Part as Given;
+use crate::worker::{Command, Event, LoadRequest, Past, Piece};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ impl Update<'_> {
             Event::Done { answer, reason, timings } => self.done(answer, reason, timings),
             Event::Failed { answer, problem } => self.failed(answer, problem),
             Event::Forgot { messages } => {
+                self.forgot(messages);
                 let s = if messages == 1 { "" } else { "s" };
                 self.note(format!(
                     "The model's memory was full: it no longer knows the oldest {messages} message{s} here. You still have them."
@@ -64,6 +65,13 @@ impl Update<'_> {
             // The window draws it; see `Desk::spectrogram`.
             Event::Mel(_) => {}
         }
+    }
+
+    /// The model knows so many messages less, so they need not be held for it.
+    fn forgot(&mut self, messages: usize) {
+        let last = self.memory.past.drain(..messages.min(self.memory.past.len())).last();
+        let after = last.map_or(self.state.conversation.known_from, |past| past.id + 1);
+        self.state.conversation.known_from = self.memory.past.first().map_or(after, |past| past.id);
     }
 
     fn read(&mut self, tokens: usize, time: Duration) {
@@ -111,11 +119,10 @@ impl Update<'_> {
                 let media = self.memory.opening.as_ref().and_then(|opening| {
                     opening.loaded.messages.iter().flat_map(|message| &message.media).find(|media| media.id == id)
                 });
-                if let Some(media) = media {
-                    let name = media.name.clone().unwrap_or_default();
-                    let kept = Media::Kept { kind: media.kind, name, bytes: bytes.into() };
-                    self.effects.push(Effect::Encode(Purpose::Restore(id), kept));
-                }
+                let Some(media) = media else { return self.found_away(id, bytes) };
+                let name = media.name.clone().unwrap_or_default();
+                let kept = Media::Kept { kind: media.kind, name, bytes: bytes.into() };
+                self.effects.push(Effect::Encode(Purpose::Restore(id), kept));
             }
             StoreEvent::Exported(path) => self.note(format!("Exported to {}.", path.display())),
             StoreEvent::Failed(Question::Load(id), problem) => {
@@ -124,11 +131,19 @@ impl Update<'_> {
                 }
                 self.trouble(problem);
             }
-            StoreEvent::Failed(Question::Media(id), problem) => self.restored(id, Err(problem)),
-            StoreEvent::Failed(_, problem) | StoreEvent::Refused(problem) | StoreEvent::Unsaved(problem) => {
+            StoreEvent::Failed(Question::Media(id), problem) => match self.memory.opening {
+                Some(_) => self.restored(id, Err(problem)),
+                None => self.fetched(id, Err(problem)),
+            },
+            StoreEvent::Failed(_, problem) | StoreEvent::Refused(problem) => self.trouble(problem),
+            StoreEvent::Unsaved(problem) => {
+                self.memory.unsaved = true;
                 self.trouble(problem);
             }
-            StoreEvent::Saved => self.note("Everything is saved again.".into()),
+            StoreEvent::Saved => {
+                self.memory.unsaved = false;
+                self.note("Everything is saved again.".into());
+            }
         }
     }
 
@@ -136,7 +151,15 @@ impl Update<'_> {
         if self.state.conversation.id != Some(loaded.summary.id.get()) {
             return;
         }
-        let media: Vec<Id> = loaded.messages.iter().flat_map(|message| &message.media).map(|media| media.id).collect();
+        // The newest first: what is far above is neither seen nor known by the model.
+        let mut room = OPENED;
+        let files = loaded.messages.iter().rev().flat_map(|message| message.media.iter().rev());
+        let fitting = files.take_while(|file| {
+            let fits = read_bytes(file) <= room;
+            room = room.saturating_sub(read_bytes(file));
+            fits
+        });
+        let media: Vec<Id> = fitting.map(|file| file.id).collect();
         self.memory.opening = Some(Opening { loaded, waiting: media.len(), parts: HashMap::new() });
         for id in &media {
             self.ask(Question::Media(*id));
@@ -158,18 +181,15 @@ impl Update<'_> {
     fn opened(&mut self) {
         let Some(opening) = self.memory.opening.take() else { return };
         let summary = &opening.loaded.summary;
-        let mut conversation = Conversation {
-            id: Some(summary.id.get()),
-            title: summary.title.clone(),
-            messages: Vec::new(),
-            loading: false,
-        };
+        let mut conversation =
+            Conversation { id: Some(summary.id.get()), title: summary.title.clone(), ..Conversation::default() };
         for message in &opening.loaded.messages {
             let (shown, given) = parts_of(message, &opening.parts);
             conversation.messages.push(Message { thinking: message.thinking.clone(), ..shown });
             self.memory.past.push(given);
         }
         self.state.conversation = conversation;
+        self.put_away();
         self.begin();
     }
 
@@ -177,6 +197,7 @@ impl Update<'_> {
     pub(super) fn encoded(&mut self, purpose: Purpose, outcome: Result<Encoded, String>) {
         match (purpose, outcome) {
             (Purpose::Restore(id), outcome) => self.restored(id, outcome),
+            (Purpose::Fetch(id), outcome) => self.fetched(id, outcome),
             (Purpose::Attach, Ok(part)) => {
                 self.state.attached.push(part.part.clone());
                 self.memory.attached.push(part);
@@ -263,6 +284,15 @@ impl Update<'_> {
     }
 }
 
+/// What the model is told of a file that is not read.
+fn word(kind: history::Kind) -> &'static str {
+    match kind {
+        history::Kind::Image => "image",
+        history::Kind::Audio => "audio",
+        history::Kind::Video => "video",
+    }
+}
+
 fn found(hit: crate::store::search::Hit) -> Line {
     Line {
         id: hit.conversation.get(),
@@ -279,15 +309,18 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         match part {
             history::Part::Text(text) => {
                 shown.push(Part::Text(text.into()));
-                given.push(Given::Text(text.into()));
+                given.push(Piece::Text(text.into()));
             }
             history::Part::Media(media) => match files.get(&media.id) {
                 Some(Ok(file)) => {
-                    shown.push(file.part.clone());
+                    shown.push(file.shown(media.id));
                     given.push(file.given());
                 }
                 Some(Err(problem)) => shown.push(Part::Text(format!("({problem})"))),
-                None => {}
+                None => {
+                    given.push(Piece::Text(format!("({})", word(media.kind))));
+                    shown.push(away(media));
+                }
             },
         }
     }
@@ -297,7 +330,7 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
     };
     if role == Role::Model && shown.is_empty() {
         shown.push(Part::Text(String::new()));
-        given.push(Given::Text(String::new()));
+        given.push(Piece::Text(String::new()));
     }
     let progress = match message.state {
         Ended::Whole => Progress::Whole,

@@ -2,6 +2,7 @@
 //! comes out. Pure, so that whole conversations are tested without a window.
 
 mod keep;
+mod shelf;
 mod talk;
 
 use crate::live::{LiveCommand, LiveEvent};
@@ -12,7 +13,7 @@ use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::media::{Encoded, Media};
 use crate::ui::state::{Action, Conversation, Notice, Pull, State};
 use crate::worker::{self, Past};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub enum Purpose {
     Ask(String),
     /// A conversation that is opened; the number is the file's.
     Restore(Id),
+    /// A file that was put away and is shown again; likewise.
+    Fetch(Id),
 }
 
 /// What shall be done.
@@ -106,6 +109,10 @@ pub struct Memory {
     past: Vec<Past>,
     /// Tokens of a picture, if the model takes any.
     image_tokens: Option<usize>,
+    /// Messages far above whose files were fetched, the last one at the end.
+    fetched: VecDeque<i64>,
+    /// What was said last is not on the disk yet, for it is full or gone.
+    unsaved: bool,
     /// As for `--adapter`.
     adapter: Option<String>,
     seed: u64,
@@ -287,6 +294,7 @@ impl Update<'_> {
                 self.list();
             }
             Action::Play(samples) => self.devices(LiveCommand::Play(samples.to_vec())),
+            Action::Fetch(id) => self.fetch(id),
             Action::Look(id) => self.engine(worker::Command::Look { answer: id }),
             Action::Mute(muted) => {
                 self.state.live.muted = muted;

@@ -8,8 +8,8 @@ use crate::store::id::Id;
 use crate::store::thread::Question;
 use crate::ui::media::{Encoded, Media};
 use crate::ui::state::{Message, Part, Progress, Role};
-use crate::worker::{Command, Past, Sampling};
-use percept::session::{Part as Given, StopReason, Timings};
+use crate::worker::{Command, Past, Piece, Sampling};
+use percept::session::{StopReason, Timings};
 
 impl Update<'_> {
     /// The typed text and what is attached, or shown by the camera, as one message.
@@ -38,7 +38,7 @@ impl Update<'_> {
             self.engine(Command::Push(part.given()));
         }
         if !text.is_empty() {
-            self.engine(Command::Push(Given::Text(text.clone())));
+            self.engine(Command::Push(Piece::Text(text.clone())));
         }
         let user = self.add_message(parts, text);
         self.answer(user);
@@ -59,20 +59,22 @@ impl Update<'_> {
         let conversation = self.conversation(&text);
         let message = Id::fresh();
         self.write(Change::Add { message, conversation, role: history::Role::User, text: String::new() });
+        let mut shown = Vec::with_capacity(parts.len() + 1);
         for part in &parts {
+            let media = Id::fresh();
             match (&part.file, &part.part) {
-                (Some(file), _) => self.write(Change::Attach { media: Id::fresh(), message, file: file.clone() }),
+                (Some(file), _) => self.write(Change::Attach { media, message, file: file.clone() }),
                 (None, Part::Text(text)) => self.write(Change::Append { message, text: format!("{text}\n") }),
                 (None, _) => {}
             }
+            shown.push(part.shown(media));
         }
         if !text.is_empty() {
             self.write(Change::Append { message, text: text.clone() });
         }
-        let mut given: Vec<Given> = parts.iter().map(Encoded::given).collect();
-        let mut shown: Vec<Part> = parts.into_iter().map(|part| part.part).collect();
+        let mut given: Vec<Piece> = parts.iter().map(Encoded::given).collect();
         if !text.is_empty() {
-            given.push(Given::Text(text.clone()));
+            given.push(Piece::Text(text.clone()));
             shown.push(Part::Text(text));
         }
         self.memory.past.push(Past { id: message.get(), role: Role::User, parts: given });
@@ -162,7 +164,7 @@ impl Update<'_> {
             self.write(Change::Finish { message: answering.id, end });
         }
         self.memory.past.retain(|past| past.id != id);
-        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Given::Text(text)] });
+        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Piece::Text(text)] });
         self.begin();
     }
 
@@ -192,9 +194,9 @@ impl Update<'_> {
         let messages = &mut self.state.conversation.messages;
         let Some(at) = messages.iter().position(|message| message.id == id) else { return };
         messages.truncate(at);
-        if let Some(place) = self.memory.past.iter().position(|past| past.id == id) {
-            self.memory.past.truncate(place);
-        }
+        // What the model has forgotten is older than all that it knows.
+        let place = self.memory.past.iter().position(|past| past.id == id).unwrap_or(0);
+        self.memory.past.truncate(place);
         self.write(Change::ReplaceFrom { message: Id::from(id) });
         self.begin();
     }
@@ -248,7 +250,7 @@ impl Update<'_> {
         let tokens = u32::try_from(timings.tokens).ok();
         let end = End { state, why: why.map(str::to_string), tokens, seconds: Some(seconds) };
         self.write(Change::Finish { message: Id::from(id), end });
-        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Given::Text(text.clone())] });
+        self.memory.past.push(Past { id, role: Role::Model, parts: vec![Piece::Text(text.clone())] });
         if let Some(answering) = &mut self.memory.answering {
             answering.generating = false;
         }
@@ -256,6 +258,7 @@ impl Update<'_> {
         if !self.state.settings.speak {
             self.memory.answering = None;
         }
+        self.put_away();
         // A conversation that began aloud is called by what was answered.
         if self.state.conversation.title.is_empty()
             && let Some(conversation) = self.state.conversation.id.map(Id::from)
@@ -413,6 +416,7 @@ impl Update<'_> {
         }
         self.state.editing = None;
         self.memory.past.clear();
+        self.memory.fetched.clear();
         self.memory.opening = None;
     }
 

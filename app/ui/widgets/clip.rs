@@ -15,15 +15,17 @@ use std::sync::Arc;
 const RATE: f64 = 16_000.0;
 /// Width of the waveform.
 const WAVE: f32 = 154.0;
+/// Height of a clip on the screen.
+pub const HEIGHT: f32 = theme::TOUCH + 12.0;
 
 /// Width of a clip on the screen.
-pub fn width(ui: &Ui, samples: &[f32]) -> f32 {
+pub fn width(ui: &Ui, samples: usize) -> f32 {
     let length = ui.painter().layout_no_wrap(told(samples), theme::small(), egui::Color32::PLACEHOLDER);
     16.0 + theme::TOUCH + 8.0 + WAVE + 8.0 + length.size().x
 }
 
-fn told(samples: &[f32]) -> String {
-    clock(samples.len() as f64 / RATE)
+fn told(samples: usize) -> String {
+    clock(samples as f64 / RATE)
 }
 
 /// "0:07", "1:02:05".
@@ -46,7 +48,7 @@ pub fn show(ui: &mut Ui, view: &mut View, name: &str, samples: &Arc<Vec<f32>>, a
             response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Waveform of {name}")));
             let pairs = view.peaks.of(samples);
             waveform::paint(ui.painter(), rect, &pairs, 0.0, (colours.accent, colours.weak));
-            ui.label(RichText::new(told(samples)).font(theme::small()).color(colours.weak));
+            ui.label(RichText::new(told(samples.len())).font(theme::small()).color(colours.weak));
         });
     });
 }

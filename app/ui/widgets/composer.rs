@@ -69,13 +69,14 @@ fn attached(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
         for (number, part) in state.attached.iter().enumerate() {
             let (name, kind) = match part {
                 Part::Text(text) => (text.lines().next().unwrap_or("").trim(), "Text".to_string()),
-                Part::Picture { name, image } => (name.as_str(), format!("{} × {}", image.width, image.height)),
-                Part::Sound { name, samples } => {
+                Part::Picture { name, image, .. } => (name.as_str(), format!("{} × {}", image.width, image.height)),
+                Part::Sound { name, samples, .. } => {
                     (name.as_str(), format!("Sound, {}", clip::clock(samples.len() as f64 / 16e3)))
                 }
                 Part::Video { name, duration, .. } => {
                     (name.as_str(), format!("Video, {}", clip::clock(duration.as_secs_f64())))
                 }
+                Part::Away { name, .. } => (name.as_str(), String::new()),
             };
             let frame = Frame::new().fill(colours.raised).corner_radius(10).inner_margin(Margin {
                 left: 5,

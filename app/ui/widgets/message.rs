@@ -4,7 +4,7 @@ use super::controls::{self, Kind};
 use super::icon::Icon;
 use super::{clip, heat_map, markdown};
 use crate::ui::keys;
-use crate::ui::state::{Action, Message, Part, Phase, Progress, Role, State};
+use crate::ui::state::{Action, Message, Part, Phase, Progress, Role, Shape, State};
 use crate::ui::theme::{self, Palette};
 use crate::ui::view::View;
 use eframe::egui;
@@ -29,11 +29,12 @@ pub fn show(
     pictures: &[Arc<Image>],
     last: bool,
     actions: &mut Vec<Action>,
-) {
-    ui.push_id(message.id, |ui| match message.role {
+) -> Response {
+    let shown = ui.push_id(message.id, |ui| match message.role {
         Role::User => question(ui, state, view, message, actions),
         Role::Model => answer(ui, state, view, message, pictures, last, actions),
     });
+    shown.response
 }
 
 /// What is `width` wide, at the right edge.
@@ -75,7 +76,7 @@ fn question(ui: &mut Ui, state: &State, view: &mut View, message: &Message, acti
                     });
                 });
             }
-            Part::Picture { name, image } => {
+            Part::Picture { name, image, .. } => {
                 let size = fitted(image, vec2(most.min(320.0), 200.0));
                 right(ui, size.x, |ui| {
                     if picture(ui, view, name, image, size).clicked() {
@@ -83,7 +84,7 @@ fn question(ui: &mut Ui, state: &State, view: &mut View, message: &Message, acti
                     }
                 });
             }
-            Part::Video { name, image, duration } => {
+            Part::Video { name, image, duration, .. } => {
                 let size = fitted(image, vec2(most.min(320.0), 200.0));
                 right(ui, size.x, |ui| {
                     let response = picture(ui, view, name, image, size);
@@ -94,8 +95,12 @@ fn question(ui: &mut Ui, state: &State, view: &mut View, message: &Message, acti
                     }
                 });
             }
-            Part::Sound { name, samples } => {
-                right(ui, clip::width(ui, samples), |ui| clip::show(ui, view, name, samples, actions));
+            Part::Sound { name, samples, .. } => {
+                right(ui, clip::width(ui, samples.len()), |ui| clip::show(ui, view, name, samples, actions));
+            }
+            Part::Away { name, shape, .. } => {
+                away(ui, name, shape, vec2(most.min(320.0), 200.0));
+                actions.push(Action::Fetch(message.id));
             }
         }
     }
@@ -234,9 +239,27 @@ pub fn trouble(ui: &mut Ui, colours: &Palette, problem: &str) {
     });
 }
 
+/// The place of a file that is on its way from the disk.
+fn away(ui: &mut Ui, name: &str, shape: &Shape, room: egui::Vec2) {
+    let colours = theme::palette(ui);
+    let size = match shape {
+        Shape::Picture { width, height } | Shape::Video { width, height, .. } => fitted_size(*width, *height, room),
+        Shape::Sound { samples } => vec2(clip::width(ui, *samples), clip::HEIGHT),
+    };
+    right(ui, size.x, |ui| {
+        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, false, name));
+        ui.painter().rect_filled(rect, 10.0, colours.raised);
+    });
+}
+
 /// The size of a picture within a room, not larger than it is.
 pub fn fitted(image: &Image, room: egui::Vec2) -> egui::Vec2 {
-    let size = vec2(image.width as f32, image.height as f32);
+    fitted_size(image.width, image.height, room)
+}
+
+fn fitted_size(width: u32, height: u32, room: egui::Vec2) -> egui::Vec2 {
+    let size = vec2(width as f32, height as f32);
     let scale = (room.x / size.x).min(room.y / size.y);
     // Small ones are shown a little larger than they are, so that something can be seen.
     (size * scale.min(3.0)).max(vec2(24.0, 24.0)).min(room)

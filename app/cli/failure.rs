@@ -25,7 +25,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
         match cause.downcast_ref() {
             Some(Problem::Asked(_)) => return 2,
-            Some(Problem::Machine(_)) => return 1,
+            Some(Problem::Machine(_) | Problem::Stopped) => return 1,
             None => {}
         }
         if let Some(error) = cause.downcast_ref::<Error>() {

@@ -2,14 +2,18 @@
 //! to them by commit, and `refs` from names of revisions to commits.
 
 use super::id::is_commit;
-use super::{Result, disk, variable};
+use super::stop::Stop;
+use super::{Problem, Result, disk, variable};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Endings of what is not finished: data, and which blocks of it are there.
 pub const UNFINISHED: &str = "percept-incomplete";
 pub const JOURNAL: &str = "percept-journal";
+/// Between two looks at a lock that another program has.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// `HF_HOME`, or where it is without that.
 pub fn home() -> Option<PathBuf> {
@@ -130,18 +134,28 @@ pub struct Lock(#[expect(dead_code, reason = "held until dropped")] File);
 
 impl Lock {
     /// Takes it; `waiting` is told once if another program has it.
-    pub fn take(place: &Place, checksum: &str, waiting: &dyn Fn()) -> Result<Lock> {
+    pub fn take(place: &Place, checksum: &str, stop: &Stop, waiting: &dyn Fn()) -> Result<Lock> {
         let path = place.locks().join(format!("{checksum}.lock"));
-        let take = || {
+        let open = || {
             fs::create_dir_all(place.locks())?;
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-            if file.try_lock().is_err() {
-                waiting();
-                file.lock()?;
-            }
-            Ok(file)
+            File::options().create(true).truncate(false).write(true).open(&path)
         };
-        take().map(Lock).map_err(disk("lock", &path))
+        let file = open().map_err(disk("lock", &path))?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(fs::TryLockError::Error(error)) => return Err(disk("lock", &path)(error)),
+                Err(fs::TryLockError::WouldBlock) if stop.is_asked() => return Err(Problem::Stopped),
+                Err(fs::TryLockError::WouldBlock) => {
+                    if !std::mem::replace(&mut told, true) {
+                        waiting();
+                    }
+                    // A lock that blocks could not be given up.
+                    std::thread::sleep(LOOK);
+                }
+            }
+        }
     }
 }
 
@@ -190,7 +204,7 @@ mod tests {
         let hub = tempfile::tempdir().unwrap();
         let here = Place::new(hub.path(), "acme/tiny");
         assert!(!is_busy(&here));
-        let lock = Lock::take(&here, "ab", &|| panic!("nobody has it")).unwrap();
+        let lock = Lock::take(&here, "ab", &Stop::default(), &|| panic!("nobody has it")).unwrap();
         assert!(is_busy(&here));
         drop(lock);
         assert!(!is_busy(&here));

@@ -4,6 +4,7 @@ use super::api::{Remote, Repo, total};
 use super::cache::{JOURNAL, Lock, Place, UNFINISHED};
 use super::http::{About, Answer, Client, Tries, Trouble};
 use super::part::{BLOCK, Part};
+use super::stop::Stop;
 use super::{Problem, Result, disk};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -67,7 +68,9 @@ struct Shared<'a> {
     repo: &'a Repo,
     running: Vec<Running<'a>>,
     queue: Mutex<VecDeque<(usize, Range<u64>)>>,
-    stop: AtomicBool,
+    stop: &'a Stop,
+    /// There is a problem, which ends all of it.
+    failed: AtomicBool,
     problem: Mutex<Option<Problem>>,
     advance: &'a (dyn Fn(i64) + Sync),
 }
@@ -76,7 +79,7 @@ struct Shared<'a> {
 /// some have to be fetched again; `waiting` that another program has begun.
 ///
 /// # Errors
-/// The first problem; what is there then stays.
+/// The first problem, or that it was stopped; what is there then stays.
 pub fn download(
     client: &Client,
     repo: &Repo,
@@ -86,6 +89,7 @@ pub fn download(
     advance: &(dyn Fn(i64) + Sync),
     waiting: &dyn Fn(),
 ) -> Result<()> {
+    let stop = client.stop();
     // Everybody takes them in the same order, so nobody waits in a circle.
     let mut sorted: Vec<&Remote> = files.iter().collect();
     sorted.sort_by(|a, b| a.checksum.hex().cmp(b.checksum.hex()));
@@ -93,7 +97,7 @@ pub fn download(
     let mut locks = Vec::new();
     for file in sorted.iter().filter(|file| !is_there(place, file)) {
         let missing = bytes_missing(place, file);
-        locks.push(Lock::take(place, file.checksum.hex(), waiting)?);
+        locks.push(Lock::take(place, file.checksum.hex(), stop, waiting)?);
         // What the other program fetched meanwhile.
         advance((missing - bytes_missing(place, file)) as i64);
     }
@@ -102,7 +106,8 @@ pub fn download(
         repo,
         running: Vec::new(),
         queue: Mutex::default(),
-        stop: AtomicBool::new(false),
+        stop,
+        failed: AtomicBool::new(false),
         problem: Mutex::new(None),
         advance,
     };
@@ -142,17 +147,22 @@ pub fn download(
     drop(locks);
     match shared.problem.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(problem) => Err(problem),
+        None if stop.is_asked() => Err(Problem::Stopped),
         None => Ok(()),
     }
 }
 
 impl Shared<'_> {
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.stop.is_asked()
+    }
+
     fn work(&self) {
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.is_over() {
             let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some((index, range)) = next else { return };
             if let Err(problem) = self.job(index, range) {
-                self.stop.store(true, Ordering::Relaxed);
+                self.failed.store(true, Ordering::Relaxed);
                 self.problem.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
             }
         }
@@ -162,7 +172,7 @@ impl Shared<'_> {
         let running = &self.running[index];
         let (mut at, mut tries) = (range.start, Tries::default());
         while at < range.end {
-            if self.stop.load(Ordering::Relaxed) {
+            if self.is_over() {
                 return Ok(());
             }
             let before = at;
@@ -170,11 +180,11 @@ impl Shared<'_> {
                 if at > before {
                     tries.forget();
                 }
-                tries.wait(self.client, trouble, &self.stop)?;
+                tries.wait(self.client, trouble, &self.failed)?;
             }
         }
         // Whoever ends the last request of a file checks it.
-        if running.open.fetch_sub(1, Ordering::AcqRel) > 1 || self.stop.load(Ordering::Relaxed) {
+        if running.open.fetch_sub(1, Ordering::AcqRel) > 1 || self.is_over() {
             return Ok(());
         }
         self.finish(index)
@@ -216,7 +226,7 @@ impl Shared<'_> {
             self.part(running, |part| part.record(*at, to)).map_err(Trouble::Final)?;
             *at = to;
             (self.advance)(fresh.len() as i64);
-            if self.stop.load(Ordering::Relaxed) {
+            if self.is_over() {
                 return Ok(());
             }
         }
@@ -254,8 +264,10 @@ impl Shared<'_> {
         let running = &self.running[index];
         let file = running.file;
         let found = self.part(running, |part| {
-            let sum = || file.checksum.of(&mut File::open(part.data())?, file.size);
-            sum().map_err(disk("read", part.data()))
+            let sum =
+                || file.checksum.of(&mut Stoppable { file: File::open(part.data())?, stop: self.stop }, file.size);
+            sum()
+                .map_err(|error| if self.stop.is_asked() { Problem::Stopped } else { disk("read", part.data())(error) })
         })?;
         if found == file.checksum.hex() {
             return self.part(running, |part| part.finish(&running.paths.blob));
@@ -281,6 +293,21 @@ impl Shared<'_> {
             file.checksum.hex(),
             self.client.host()
         )))
+    }
+}
+
+/// A file whose reading ends early when the download is stopped.
+struct Stoppable<'a> {
+    file: File,
+    stop: &'a Stop,
+}
+
+impl Read for Stoppable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.stop.is_asked() {
+            return Err(std::io::Error::other("stopped"));
+        }
+        self.file.read(buffer)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests to the hub: who asks, through which proxy, what an answer's status means, and when to ask again.
 
+use super::stop::Stop;
 use super::token::Token;
 use super::{Problem, Result, variable};
 use std::ops::Range;
@@ -61,16 +62,22 @@ pub struct Client {
     endpoint: String,
     token: Option<Token>,
     retries: u32,
+    stop: Stop,
     note: Box<dyn Fn(&str) + Sync + Send>,
     noted: AtomicBool,
 }
 
 impl Client {
-    /// As the variables of the environment have it; `note` is told of waits.
+    /// As the variables of the environment have it; `stop` ends its requests, `note` is told of waits.
     ///
     /// # Errors
     /// If a variable holds no address.
-    pub fn new(token: Option<Token>, retries: u32, note: Box<dyn Fn(&str) + Sync + Send>) -> Result<Client> {
+    pub fn new(
+        token: Option<Token>,
+        retries: u32,
+        stop: &Stop,
+        note: Box<dyn Fn(&str) + Sync + Send>,
+    ) -> Result<Client> {
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| HUB.into());
         let endpoint = endpoint.trim_end_matches('/').to_string();
         let uri = endpoint.parse::<Uri>().ok().filter(|uri| uri.host().is_some());
@@ -96,7 +103,9 @@ impl Client {
             .timeout_recv_response(Some(patience))
             .timeout_per_read(Some(patience))
             .build();
-        Ok(Client { agent: config.new_agent(), endpoint, token, retries, note, noted: AtomicBool::new(false) })
+        let agent = config.new_agent();
+        stop.ends(&agent);
+        Ok(Client { agent, endpoint, token, retries, stop: stop.clone(), note, noted: AtomicBool::new(false) })
     }
 
     /// The address of a page of the hub; `parts` are encoded, also the slashes in them.
@@ -107,6 +116,11 @@ impl Client {
     /// The hub's name.
     pub fn host(&self) -> String {
         host(&self.endpoint)
+    }
+
+    /// What ends everything.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Whether there is a token to show.
@@ -274,8 +288,12 @@ impl Tries {
     /// Waits until it is worth trying again, or until `stop`.
     ///
     /// # Errors
-    /// If it is not worth it, or was tried often enough.
+    /// If it is not worth it, was tried often enough, or everything shall end.
     pub fn wait(&mut self, client: &Client, trouble: Trouble, stop: &AtomicBool) -> Result<()> {
+        // Which is why this request failed.
+        if client.stop.is_asked() {
+            return Err(Problem::Stopped);
+        }
         let (why, after) = match trouble {
             Trouble::Final(problem) => return Err(problem),
             Trouble::Again { why, after } => (why, after),
@@ -302,6 +320,9 @@ impl Tries {
         }
         let until = std::time::Instant::now() + pause;
         while !stop.load(Ordering::Relaxed) {
+            if client.stop.is_asked() {
+                return Err(Problem::Stopped);
+            }
             let left = until.saturating_duration_since(std::time::Instant::now());
             if left.is_zero() {
                 break;

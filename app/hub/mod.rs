@@ -11,11 +11,13 @@ mod id;
 mod part;
 mod pull;
 pub mod remove;
+mod stop;
 mod token;
 
 pub use choose::is_called;
 pub use id::Wanted;
 pub use pull::{Pulled, Report, Request, pull};
+pub use stop::Stop;
 
 /// Why something could not be done: one sentence, with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum Problem {
     /// The network, the hub or the disk is at fault.
     #[error("{0}")]
     Machine(String),
+    /// It was ended; see [`Stop`].
+    #[error("the download was stopped; pulled again, it goes on where it was")]
+    Stopped,
 }
 
 /// Result of this module.

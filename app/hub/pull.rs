@@ -6,6 +6,7 @@ use super::cache::Place;
 use super::choose::{CONFIG, Choice, INDEX, choose, projector};
 use super::http::Client;
 use super::id::Wanted;
+use super::stop::Stop;
 use super::token::Token;
 use super::{Problem, Result, check, download, is_on};
 use indicatif::DecimalBytes;
@@ -30,6 +31,8 @@ pub struct Request {
     pub retries: u32,
     /// The cache.
     pub hub: PathBuf,
+    /// Ends it.
+    pub stop: Stop,
 }
 
 /// Who is told what goes on.
@@ -61,11 +64,19 @@ pub struct Pulled {
     pub fetched: u64,
 }
 
-/// Carries it out.
+/// Carries it out. What was fetched of a download that fails or is stopped stays, and the next one goes on with it.
 ///
 /// # Errors
 /// What is in the way, and what to do.
 pub fn pull(request: &Request, report: Report) -> Result<Pulled> {
+    match fetch(request, report) {
+        // An answer that was cut off by the stop may have looked like anything.
+        Err(_) if request.stop.is_asked() => Err(Problem::Stopped),
+        outcome => outcome,
+    }
+}
+
+fn fetch(request: &Request, report: Report) -> Result<Pulled> {
     let Report { note, begin, advance } = report;
     let Wanted { id, revision, .. } = &request.wanted;
     let place = Place::new(&request.hub, id);
@@ -79,7 +90,7 @@ pub fn pull(request: &Request, report: Report) -> Result<Pulled> {
     }
     let note: std::sync::Arc<dyn Fn(&str) + Sync + Send> = note.into();
     let of_client = note.clone();
-    let client = Client::new(Token::find(), request.retries, Box::new(move |text| of_client(text)))?;
+    let client = Client::new(Token::find(), request.retries, &request.stop, Box::new(move |text| of_client(text)))?;
     let repo = Repo::ask(&client, id, revision)?;
     // Other programs look for it as the hub spells it.
     let place = if repo.id == *id { place } else { Place::new(&request.hub, &repo.id) };

@@ -4,10 +4,10 @@
 use super::devices;
 use super::media;
 use super::state::{Action, Device, Live as LiveState, ModelLine, State};
-use super::update::{Effect, Memory, Msg, update};
+use super::update::{Effect, Ended, Memory, Msg, update};
 use crate::cli::load::find;
 use crate::hub::catalogue::ENTRIES;
-use crate::hub::{Report, Request, Wanted, pull};
+use crate::hub::{Problem, Report, Request, Stop, Wanted, pull};
 use crate::live::{Listed, Live, LiveOptions, Meters, Voice, cameras, microphones, speakers, voices};
 use crate::store::models::{Places, State as Usable};
 use crate::store::settings::Settings;
@@ -15,16 +15,19 @@ use crate::store::thread::Store;
 use crate::worker::Worker;
 use anyhow::{Context, Result};
 use percept::hearing::NUM_MELS;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Connections and tries of a download, as `percept models pull` has them.
 const CONNECTIONS: usize = 8;
 const RETRIES: u32 = 6;
+/// How long a download that is stopped is waited for. Longer take only a name that is looked up and a connection that is made.
+const STOPPING: Duration = Duration::from_secs(1);
 
 /// Frames of the spectrogram that is shown: four seconds.
 const MEL_FRAMES: usize = 400;
@@ -68,6 +71,8 @@ pub struct Desk {
     messages: Receiver<Msg>,
     wake: Wake,
     started: Instant,
+    /// Of each model whose download was begun.
+    pulls: HashMap<String, Stop>,
     spectrogram: VecDeque<f32>,
     /// Samples that were given to be shown.
     mel_heard: u64,
@@ -121,6 +126,7 @@ impl Desk {
             messages,
             wake,
             started: Instant::now(),
+            pulls: HashMap::new(),
             spectrogram: VecDeque::new(),
             mel_heard: 0,
             mel_asked: false,
@@ -202,9 +208,15 @@ impl Desk {
             Effect::StopAnswer => self.worker.stop(),
             Effect::Live(command) => self.live.send(command),
             Effect::Store(command) => self.store.send(command),
+            Effect::PickFiles => self.apart(|_| Msg::Picked(pick())),
             Effect::Encode(purpose, media) => self.apart(move |_| Msg::Encoded(purpose, media::encode(media))),
             Effect::FindModels => self.apart(|_| Msg::Found(models())),
-            Effect::Pull(name) => self.apart(move |tell| fetch(name, tell)),
+            Effect::Pull(name) => {
+                let stop = Stop::default();
+                self.pulls.insert(name.clone(), stop.clone());
+                self.apart(move |tell| fetch(name, stop, tell));
+            }
+            Effect::StopPull(name) => self.pulls.get(&name).into_iter().for_each(Stop::stop),
             Effect::Remove(name) => self.apart(move |_| {
                 let outcome = crate::cli::models::take_away(&name);
                 Msg::Removed(outcome.map(|()| name).map_err(|error| format!("{error:#}")))
@@ -248,6 +260,13 @@ impl Desk {
     }
 }
 
+/// Files that a person chooses in the system's dialog: none if it is closed without any, `None` if there is no dialog.
+fn pick() -> Option<Vec<PathBuf>> {
+    let picked = rfd::FileDialog::new().set_title("Attach files").pick_files();
+    // Elsewhere there always is one, and nothing means that it was closed.
+    if cfg!(any(windows, target_os = "macos")) { Some(picked.unwrap_or_default()) } else { picked }
+}
+
 /// Models on this disk, and those of the catalogue that are not.
 fn models() -> Vec<ModelLine> {
     let found = Places::of_this_user().find();
@@ -277,34 +296,50 @@ fn models() -> Vec<ModelLine> {
 }
 
 /// Fetches a model and tells how far it is.
-fn fetch(name: String, tell: &(dyn Fn(Msg) + Send + Sync)) -> Msg {
+fn fetch(name: String, stop: Stop, tell: &(dyn Fn(Msg) + Send + Sync)) -> Msg {
     let (done, total) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let outcome = (|| -> Result<()> {
+    let so_far = || (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
+    let begin = || -> Result<JoinHandle<Result<(), Problem>>> {
         let wanted = Wanted::parse(&name)?;
         let hub = Places::of_this_user().hub().map(Into::into);
         let hub = hub.context("there is no place for the cache: set HF_HOME to the whole path of a folder")?;
-        let request = Request { wanted, file: None, force: false, connections: CONNECTIONS, retries: RETRIES, hub };
-        std::thread::scope(|scope| {
-            let (begun, so_far) = (total.clone(), done.clone());
-            let report = Report {
-                note: Box::new(|text| tracing::info!("{text}")),
-                begin: Box::new(move |bytes| begun.store(bytes, Ordering::Relaxed)),
-                advance: Box::new(move |bytes| {
-                    so_far.fetch_add(bytes as u64, Ordering::Relaxed);
-                }),
-            };
-            let pulling = scope.spawn(|| pull(&request, report));
-            while !pulling.is_finished() {
-                std::thread::sleep(Duration::from_millis(200));
-                let (done, total) = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
+        let stop = stop.clone();
+        let request =
+            Request { wanted, file: None, force: false, connections: CONNECTIONS, retries: RETRIES, hub, stop };
+        let (begun, moved) = (total.clone(), done.clone());
+        let report = Report {
+            note: Box::new(|text| tracing::info!("{text}")),
+            begin: Box::new(move |bytes| begun.store(bytes, Ordering::Relaxed)),
+            advance: Box::new(move |bytes| {
+                moved.fetch_add(bytes as u64, Ordering::Relaxed);
+            }),
+        };
+        let pulling = std::thread::Builder::new().name("pull".into());
+        pulling.spawn(move || pull(&request, report).map(drop)).context("no thread could be started")
+    };
+    let ended = match begin() {
+        Err(error) => Ended::Failed(format!("{error:#}")),
+        Ok(pulling) => {
+            let mut stopped: Option<Instant> = None;
+            loop {
+                std::thread::sleep(Duration::from_millis(100));
+                if stop.is_asked() && stopped.get_or_insert_with(Instant::now).elapsed() > STOPPING {
+                    // It ends by itself, and touches nothing until then.
+                    break Ended::Stopped;
+                }
+                if pulling.is_finished() {
+                    break match pulling.join() {
+                        Ok(Ok(())) => Ended::Whole,
+                        Ok(Err(Problem::Stopped)) => Ended::Stopped,
+                        Ok(Err(problem)) => Ended::Failed(problem.to_string()),
+                        Err(_) => Ended::Failed("the download stopped by a mistake of this program".into()),
+                    };
+                }
+                let (done, total) = so_far();
                 tell(Msg::Pulled(name.clone(), done, total, None));
             }
-            match pulling.join() {
-                Ok(outcome) => outcome.map(|_| ()).map_err(Into::into),
-                Err(_) => Err(anyhow::anyhow!("the download stopped by a mistake of this program")),
-            }
-        })
-    })();
-    let (done, total) = (done.load(Ordering::Relaxed), total.load(Ordering::Relaxed));
-    Msg::Pulled(name, done, total, Some(outcome.map_err(|error| format!("{error:#}"))))
+        }
+    };
+    let (done, total) = so_far();
+    Msg::Pulled(name, done, total, Some(ended))
 }

@@ -191,6 +191,42 @@ fn a_message_is_edited_and_an_answer_is_tried_again() {
 }
 
 #[test]
+fn an_earlier_answer_is_gone_back_to_gone_on_with_and_found_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, None);
+    table.act(Action::Speak(false));
+    table.act(Action::Send("What can you do?".into()));
+    let first = table.answered(2);
+    table.act(Action::Retry);
+    table.answered(2);
+    let versions = table.messages()[1].versions.clone();
+    assert_eq!((versions.len(), versions[1]), (2, table.messages()[1].id));
+    let shown = |table: &Table| table.messages().iter().map(|message| message.id).collect::<Vec<_>>();
+    table.act(Action::Choose(versions[0]));
+    table.wait("the earlier answer", |table| !table.desk.state.conversation.loading);
+    assert_eq!((table.messages()[1].id, table.messages()[1].text()), (versions[0], first.as_str()));
+    assert_eq!(table.messages()[1].versions, versions);
+    table.act(Action::Send("Who are you?".into()));
+    assert!(!table.answered(4).is_empty());
+    let (id, line) = (table.desk.state.conversation.id.unwrap(), shown(&table));
+    drop(table);
+    let mut table = Table::new(&data, None);
+    table.act(Action::Open(id));
+    table.wait("the conversation", |table| !table.desk.state.conversation.loading && !table.messages().is_empty());
+    assert_eq!((shown(&table), table.messages()[1].versions.clone()), (line.clone(), versions.clone()));
+    // Behind the later answer nothing was said; a search still finds what was said behind the earlier one.
+    table.act(Action::Choose(versions[1]));
+    table.wait("the later answer", |table| !table.desk.state.conversation.loading);
+    assert_eq!(shown(&table), [line[0], versions[1]]);
+    table.act(Action::Search("who are you".into()));
+    table.wait("what is found", |table| table.desk.state.lines.iter().any(|one| one.message == Some(line[2])));
+    let found = table.desk.state.lines.iter().find(|one| one.message == Some(line[2])).unwrap().open();
+    table.act(found);
+    table.wait("the other line", |table| !table.desk.state.conversation.loading);
+    assert_eq!(shown(&table), line);
+}
+
+#[test]
 fn a_full_memory_forgets_the_oldest_and_goes_on() {
     let data = tempfile::tempdir().unwrap();
     let mut table = Table::new(&data, None);

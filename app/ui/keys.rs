@@ -1,6 +1,6 @@
 //! What keys do. Each binding has a name, under which settings may give it other keys.
 
-use super::state::{Action, Page, Role, State};
+use super::state::{Action, Line, Page, Role, State};
 use super::view::{Field, View};
 use crate::store::settings::Settings;
 use eframe::egui;
@@ -242,7 +242,7 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
         Does::Copy => last(Role::Model).into_iter().for_each(|message| ctx.copy_text(message.text().into())),
         Does::Look => last(Role::Model).into_iter().for_each(|message| look(message.id, state, view, actions)),
         Does::Retry | Does::Edit => {}
-        Does::Attach => (view.path, view.focus) = (Some(String::new()), Some(Field::Path)),
+        Does::Attach => attach(state, view, actions),
         Does::Input => view.focus = Some(Field::Composer),
         Does::Mute => actions.push(Action::Mute(!state.live.muted)),
         Does::Speak => actions.push(Action::Speak(!state.live.speak)),
@@ -251,12 +251,17 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
         Does::List => view.list = Some(!view.list.unwrap_or(ctx.content_rect().width() >= super::theme::WIDE)),
         Does::Previous | Does::Next => {
             let at = state.lines.iter().position(|line| Some(line.id) == open);
+            // A search may find several places of one conversation.
+            let other = |line: &&Line| Some(line.id) != open;
             let to = match (at, does) {
-                (Some(at), Does::Previous) => at.checked_sub(1),
-                (Some(at), _) => Some(at + 1),
-                (None, _) => Some(0),
+                (Some(at), Does::Previous) => state.lines[..at].last(),
+                (Some(at), _) => state.lines[at..].iter().find(other),
+                (None, _) => state.lines.first(),
             };
-            actions.extend(to.and_then(|to| state.lines.get(to)).map(|line| Action::Open(line.id)));
+            if let Some(line) = to {
+                view.found = line.message;
+                actions.push(line.open());
+            }
         }
         Does::Rename => {
             if let Some(id) = open {
@@ -278,6 +283,15 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
             settings.zoom = ((settings.zoom + step) * 10.0).round().clamp(5.0, 30.0) / 10.0;
             actions.push(Action::Set(Box::new(settings)));
         }
+    }
+}
+
+/// Opens the dialog that chooses files, or the field for a path where there is none.
+pub fn attach(state: &State, view: &mut View, actions: &mut Vec<Action>) {
+    if state.file_dialog {
+        actions.push(Action::PickFiles);
+    } else {
+        (view.path, view.focus) = (Some(String::new()), Some(Field::Path));
     }
 }
 

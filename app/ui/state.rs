@@ -79,6 +79,8 @@ pub struct Message {
     pub speed: Option<(usize, Duration, f64)>,
     /// Where the model looked, if that was asked for.
     pub looks: Vec<Look>,
+    /// All that stood or stands at this place, oldest first, this one among them.
+    pub versions: Vec<i64>,
 }
 
 impl Message {
@@ -107,6 +109,18 @@ pub struct Line {
     pub changed: u64,
     /// Where a search found its words.
     pub snippet: Option<String>,
+    /// The message with these words; `None` if the title has them.
+    pub message: Option<i64>,
+}
+
+impl Line {
+    /// What opens it: the conversation as it was left, or at the words that were found.
+    pub fn open(&self) -> Action {
+        match self.message {
+            Some(message) => Action::OpenAt { conversation: self.id, message },
+            None => Action::Open(self.id),
+        }
+    }
 }
 
 /// The conversation that is open.
@@ -233,8 +247,28 @@ pub struct Pull {
     pub done: u64,
     /// See `done`.
     pub total: u64,
+    /// How far it is.
+    pub stage: Fetching,
+}
+
+/// How far a download is; one that has ended well is not listed any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetching {
+    /// Bytes come.
+    Going,
+    /// The person wants no more of them; the last ones are on their way.
+    Stopping,
+    /// It has ended, and what came stays on the disk.
+    Stopped,
     /// How it ended badly.
-    pub problem: Option<String>,
+    Failed(String),
+}
+
+impl Pull {
+    /// It has not ended.
+    pub fn is_going(&self) -> bool {
+        matches!(self.stage, Fetching::Going | Fetching::Stopping)
+    }
 }
 
 /// The models page.
@@ -280,6 +314,8 @@ pub struct State {
     pub conversation: Conversation,
     /// Files to go with the next message.
     pub attached: Vec<Part>,
+    /// The system has a dialog for files, or it is not known yet that it has none; without one their paths are typed.
+    pub file_dialog: bool,
     /// The message that is edited: its text is in the input field.
     pub editing: Option<i64>,
     /// The model.
@@ -308,6 +344,7 @@ impl State {
             search: String::new(),
             conversation: Conversation::default(),
             attached: Vec::new(),
+            file_dialog: true,
             editing: None,
             engine: Engine::Loading { model: "built-in model".into(), what: "Waiting".into(), share: 0.0 },
             figures: Figures::default(),
@@ -346,6 +383,8 @@ pub enum Action {
     Edit(i64),
     /// Leaves it as it was.
     CancelEdit,
+    /// The dialog that chooses files to go with the next message.
+    PickFiles,
     /// Files to go with the next message: dropped or chosen.
     Attach(Vec<PathBuf>),
     /// A picture from the clipboard.
@@ -356,6 +395,10 @@ pub enum Action {
     New,
     /// Another one.
     Open(i64),
+    /// The same, with this message in the line that is shown.
+    OpenAt { conversation: i64, message: i64 },
+    /// Another version of a message of the open one, with what follows it.
+    Choose(i64),
     /// Gives it another title.
     Rename(i64, String),
     /// Away with it.
@@ -386,7 +429,7 @@ pub enum Action {
     Load(String),
     /// Fetches one.
     Pull(String),
-    /// Not any more.
+    /// Not any more; what came stays.
     CancelPull(String),
     /// Takes one from the disk.
     Remove(String),

@@ -65,6 +65,8 @@ pub struct View {
     pub unfolded: HashSet<i64>,
     /// The answer of which is shown where it looked, and the word of it that is chosen.
     pub looking: Option<(i64, Option<usize>)>,
+    /// The message that a search found: the page goes there when it is shown.
+    pub found: Option<i64>,
     /// The picture that is shown large, with its name.
     pub enlarged: Option<(String, Arc<Image>)>,
     /// The message or the code that was copied last, and when.

@@ -3,7 +3,7 @@
 use super::catalogue;
 use crate::cli::failure::Usage;
 use crate::cli::output::Output;
-use crate::hub::{Pulled, Report, Request, Wanted, pull};
+use crate::hub::{Pulled, Report, Request, Stop, Wanted, pull};
 use crate::store::models::Places;
 use anyhow::Result;
 use indicatif::DecimalBytes;
@@ -70,8 +70,16 @@ pub fn run(args: &PullArgs, output: &Output) -> Result<()> {
         return Err(Usage("there is no place for the cache: set HF_HOME to the whole path of a folder".into()).into());
     };
     let connections = args.connections.into();
-    let request =
-        Request { wanted, file: args.file.clone(), force: args.force, connections, retries: args.retries, hub };
+    let request = Request {
+        wanted,
+        file: args.file.clone(),
+        force: args.force,
+        connections,
+        retries: args.retries,
+        hub,
+        // Ctrl-C ends the whole program, and the next one goes on.
+        stop: Stop::default(),
+    };
     let bar = Arc::new(output.bytes());
     let notes = Arc::new(Mutex::new(()));
     let (begun, moved, noted) = (bar.clone(), bar.clone(), bar.clone());

@@ -1,9 +1,10 @@
 //! Talking: messages in the middle, the live bar and the field for typing below, what it sees and hears beside them where
 //! there is room.
 
+use crate::ui::keys;
 use crate::ui::state::{Action, Engine, Page, Part, Shape, State};
 use crate::ui::theme::{self, COLUMN, SPACE};
-use crate::ui::view::{Field, Meters, View};
+use crate::ui::view::{Meters, View};
 use crate::ui::widgets::controls::{self, Kind};
 use crate::ui::widgets::icon::{self, Icon};
 use crate::ui::widgets::{composer, live_bar, message};
@@ -82,7 +83,8 @@ fn head(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let conversation = &state.conversation;
-    if conversation.loading {
+    // Where another version is chosen, what was shown stays until that is here.
+    if conversation.loading && conversation.messages.is_empty() {
         controls::column(ui, COLUMN, |ui| {
             ui.add_space(SPACE);
             engine(ui, state, actions);
@@ -110,7 +112,7 @@ fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
             said(ui, state, view, actions);
         });
     });
-    view.heights.scrolled = shown.content_size.y - shown.inner_rect.height() - shown.state.offset.y > 1.0;
+    view.heights.scrolled = shown.content_size.y - shown.inner_rect.height() - shown.state.offset().y > 1.0;
 }
 
 /// The messages. Only those on the screen and near it are laid out, so that a frame of a long conversation costs no more than one
@@ -128,13 +130,19 @@ fn said(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
         let (height, known) = view.heights.of(message);
         let seen = top <= near.bottom() && top + height >= near.top();
         let last = number + 1 == messages.len();
-        if !seen && !last && (known || measured == MEASURED) {
+        let found = view.found == Some(message.id);
+        if !seen && !last && !found && (known || measured == MEASURED) {
             ui.add_space(height + ui.spacing().item_spacing.y + SPACE);
             continue;
         }
         measured += usize::from(!seen && !known);
-        let is = message::show(ui, state, view, message, &pictures, last, actions).rect.height();
+        let shown = message::show(ui, state, view, message, &pictures, last, actions);
+        let is = shown.rect.height();
         view.heights.set(message.id, is);
+        if found {
+            shown.scroll_to_me(Some(Align::Center));
+            view.found = None;
+        }
         if top + height < screen.top() {
             grown += is - height;
         }
@@ -226,7 +234,7 @@ fn invite(ui: &mut Ui, state: &State, view: &mut View, height: f32, actions: &mu
                 loaded => ("Drop a picture and ask what it shows", loaded.is_some()),
             };
             if example(ui, Icon::Picture, text, vec2(card, tall), can) {
-                (view.path, view.focus) = (Some(String::new()), Some(Field::Path));
+                keys::attach(state, view, actions);
             }
         });
     });

@@ -1,6 +1,6 @@
 //! Models: those on this disk, those that can be fetched, and whether they fit.
 
-use crate::ui::state::{Action, Engine, ModelLine, Pull, State};
+use crate::ui::state::{Action, Engine, Fetching, ModelLine, Pull, State};
 use crate::ui::theme::{self, COLUMN, SPACE};
 use crate::ui::view::View;
 use crate::ui::widgets::controls::{self, Kind, bytes};
@@ -184,18 +184,25 @@ fn confirm(ui: &mut Ui, view: &mut View, line: &ModelLine, actions: &mut Vec<Act
 fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let pull = state.models.pulls.iter().find(|pull| pull.name == line.name);
-    let going = pull.is_some_and(|pull| pull.problem.is_none());
     controls::card(ui, |ui| {
         let (told, fits) = need(state, line);
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if going {
-                    let response = controls::button(ui, Kind::Plain, None, "Cancel");
-                    if response.accessible_name(format!("Cancel the download of {}", line.name)).clicked() {
+                if pull.is_some_and(Pull::is_going) {
+                    let stopping = pull.is_some_and(|pull| pull.stage == Fetching::Stopping);
+                    let stop = |ui: &mut Ui| {
+                        let response = controls::button(ui, Kind::Plain, Some(Icon::Stop), "Stop");
+                        response.accessible_name(format!("Stop the download of {}", line.name)).clicked()
+                    };
+                    if ui.add_enabled_ui(!stopping, stop).inner {
                         actions.push(Action::CancelPull(line.name.clone()));
                     }
                 } else {
-                    let word = if pull.is_some() { "Try again" } else { "Download" };
+                    let word = match pull.map(|pull| &pull.stage) {
+                        Some(Fetching::Failed(_)) => "Try again",
+                        Some(_) => "Go on",
+                        None => "Download",
+                    };
                     let response = controls::button(ui, Kind::Plain, Some(Icon::Pull), word);
                     if response.accessible_name(format!("{word}: {}", line.name)).clicked() {
                         actions.push(Action::Pull(line.name.clone()));
@@ -222,18 +229,22 @@ fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>
 
 fn progress(ui: &mut Ui, pull: &Pull) {
     let colours = theme::palette(ui);
-    if let Some(problem) = &pull.problem {
-        return message::trouble(ui, colours, problem);
-    }
+    let bar = if pull.stage == Fetching::Stopped { colours.weak } else { colours.accent };
+    let so_far = (pull.total > 0).then(|| format!("{} of {}", bytes(pull.done), bytes(pull.total)));
+    let told = match (&pull.stage, so_far) {
+        (Fetching::Failed(problem), _) => return message::trouble(ui, colours, problem),
+        (Fetching::Going, Some(so_far)) => so_far,
+        (Fetching::Going, None) => "Asking for its size".into(),
+        (Fetching::Stopping, _) => "Stopping".into(),
+        (Fetching::Stopped, Some(so_far)) => {
+            format!("Stopped after {so_far}. Fetching it again goes on where it was.")
+        }
+        (Fetching::Stopped, None) => "Stopped. Fetching it again goes on where it was.".into(),
+    };
     let share = pull.done as f32 / pull.total.max(1) as f32;
     ui.add_space(2.0);
-    controls::bar(ui, &format!("Download of {}", pull.name), share, colours.accent);
-    let told = if pull.total == 0 {
-        "Asking for its size".into()
-    } else {
-        format!("{} of {}", bytes(pull.done), bytes(pull.total))
-    };
-    ui.label(RichText::new(told).font(theme::small()).color(colours.weak));
+    controls::bar(ui, &format!("Download of {}", pull.name), share, bar);
+    ui.add(Label::new(RichText::new(told).font(theme::small()).color(colours.weak)).wrap());
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub fn empty() -> State {
         search: String::new(),
         conversation: Conversation::default(),
         attached: Vec::new(),
+        file_dialog: true,
         editing: None,
         engine: Engine::Ready(loaded()),
         figures: Figures::default(),
@@ -45,7 +46,7 @@ pub fn loading() -> State {
     state.conversation =
         Conversation { id: Some(2), title: "Shapes in a picture".into(), loading: true, ..Conversation::default() };
     state.models.looking = true;
-    state.models.pulls = vec![Pull { name: "google/gemma-3-4b-it".into(), done: 0, total: 0, problem: None }];
+    state.models.pulls = vec![Pull { name: "google/gemma-3-4b-it".into(), done: 0, total: 0, stage: Fetching::Going }];
     state.models.lines = offers();
     state
 }
@@ -82,7 +83,7 @@ pub fn failed() -> State {
         name: "google/gemma-3-4b-it".into(),
         done: 1_000_000_000,
         total: 3_350_000_000,
-        problem: Some("The connection broke off after 1.00 GB; try again and it goes on from there.".into()),
+        stage: Fetching::Failed("The connection broke off after 1.00 GB; try again and it goes on from there.".into()),
     }];
     state.live.dropped = 1920;
     state
@@ -111,8 +112,12 @@ pub fn full() -> State {
         model("Qwen/Qwen2.5-Omni-7B", "Hugging Face", 22_400_000_000),
     ];
     state.models.lines.extend(offers());
-    state.models.pulls =
-        vec![Pull { name: "google/gemma-3-4b-it".into(), done: 1_430_000_000, total: 3_350_000_000, problem: None }];
+    state.models.pulls = vec![Pull {
+        name: "google/gemma-3-4b-it".into(),
+        done: 1_430_000_000,
+        total: 3_350_000_000,
+        stage: Fetching::Going,
+    }];
     state.figures = figures();
     state
 }
@@ -151,7 +156,8 @@ fn live() -> Live {
 }
 
 fn lines() -> Vec<Line> {
-    let line = |id, title: &str, age| Line { id, title: title.into(), changed: NOW - age, snippet: None };
+    let line =
+        |id, title: &str, age| Line { id, title: title.into(), changed: NOW - age, snippet: None, message: None };
     vec![
         line(1, "The star and the triangle", 20),
         line(2, "Shapes in a picture", 40 * 60),
@@ -186,6 +192,7 @@ fn message(id: i64, role: Role, parts: Vec<Part>) -> Message {
         spoken_bytes: 0,
         speed: None,
         looks: Vec::new(),
+        versions: vec![id],
     }
 }
 
@@ -202,11 +209,12 @@ fn messages() -> Vec<Message> {
     vec![
         message(1, Role::User, vec![Part::Picture { media: None, name: "scene.png".into(), image: scene() }, Part::Sound { media: None, name: "your question".into(), samples: speech() }]),
         Message { speed: speed(21, 214, 41.3), looks: looks(first), ..message(2, Role::Model, vec![text(first)]) },
-        message(3, Role::User, vec![text("And the triangle? Where is it, and how large?")]),
+        Message { versions: vec![3, 5], ..message(3, Role::User, vec![text("And the triangle? Where is it, and how large?")]) },
         Message {
             thinking: "They ask for the place and the size. The picture is 192 by 192; the triangle is about thirty wide and thirty high.".into(),
             spoken_bytes: 60,
             speed: speed(117, 231, 39.8),
+            versions: vec![-1, 4, 9],
             ..message(4, Role::Model, vec![text(second)])
         },
     ]

@@ -4,16 +4,22 @@ use super::shelf::{OPENED, away, read_bytes};
 use super::talk::blank;
 use super::{Effect, Opening, Purpose, Update};
 use crate::live::LiveCommand;
+use crate::store::change::Change;
 use crate::store::history::{self, State as Ended};
 use crate::store::id::Id;
 use crate::store::settings::{Device, Settings};
 use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::devices;
 use crate::ui::media::{Encoded, Media};
-use crate::ui::state::{Conversation, Engine, Line, Loaded, Look, Message, Part, Progress, Role};
+use crate::ui::state::{Action, Conversation, Engine, Fetching, Line, Loaded, Look, Message, Part, Progress, Role};
 use crate::worker::{Command, Event, LoadRequest, Past, Piece};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// What a dialog for files needs.
+const NEEDS: &str =
+    if cfg!(any(windows, target_os = "macos")) { "" } else { " (xdg-desktop-portal or zenity would give one)" };
 
 /// Of prefill times, so much is the last one.
 const NEWEST: f64 = 0.3;
@@ -104,6 +110,7 @@ impl Update<'_> {
                     title: if one.title.is_empty() { "New conversation".into() } else { one.title },
                     changed: u64::try_from(one.changed / 1000).unwrap_or(0),
                     snippet: None,
+                    message: None,
                 };
                 if self.state.search.trim().is_empty() {
                     self.state.lines = all.into_iter().map(line).collect();
@@ -147,6 +154,19 @@ impl Update<'_> {
         }
     }
 
+    /// Reads a conversation from the disk, with this message in the line that is shown. What is shown of it stays until then.
+    pub(super) fn open(&mut self, id: i64, message: Option<i64>) {
+        self.leave();
+        if self.state.conversation.id != Some(id) {
+            self.state.conversation = Conversation { id: Some(id), ..Conversation::default() };
+        }
+        self.state.conversation.loading = true;
+        if let Some(message) = message {
+            self.write(Change::Choose { message: Id::from(message) });
+        }
+        self.ask(Question::Load(Id::from(id)));
+    }
+
     fn loaded(&mut self, loaded: history::Conversation) {
         if self.state.conversation.id != Some(loaded.summary.id.get()) {
             return;
@@ -171,6 +191,10 @@ impl Update<'_> {
 
     fn restored(&mut self, id: Id, outcome: Result<Encoded, String>) {
         let Some(opening) = &mut self.memory.opening else { return };
+        // What another conversation had, or another version of this one, comes too late.
+        if !opening.loaded.messages.iter().flat_map(|message| &message.media).any(|media| media.id == id) {
+            return;
+        }
         opening.parts.insert(id, outcome);
         if opening.parts.len() >= opening.waiting {
             self.opened();
@@ -191,6 +215,21 @@ impl Update<'_> {
         self.state.conversation = conversation;
         self.put_away();
         self.begin();
+    }
+
+    /// The dialog that chooses files is closed.
+    pub(super) fn picked(&mut self, files: Option<Vec<PathBuf>>) {
+        self.memory.picking = false;
+        match files {
+            Some(files) => self.act(Action::Attach(files)),
+            None => {
+                self.state.file_dialog = false;
+                self.trouble(format!(
+                    "This system has no dialog for files{NEEDS}. Drop the file on the window, paste a picture, start with `percept app \
+                     FILE`, or attach once more and type its path."
+                ));
+            }
+        }
     }
 
     /// A file was read or a picture encoded.
@@ -269,17 +308,18 @@ impl Update<'_> {
     }
 
     /// Of a download.
-    pub(super) fn pulled(&mut self, name: String, done: u64, total: u64, ended: Option<Result<(), String>>) {
+    pub(super) fn pulled(&mut self, name: String, done: u64, total: u64, ended: Option<super::Ended>) {
         let Some(pull) = self.state.models.pulls.iter_mut().find(|pull| pull.name == name) else { return };
         (pull.done, pull.total) = (done, total);
         match ended {
             None => {}
-            Some(Ok(())) => {
+            Some(super::Ended::Whole) => {
                 self.state.models.pulls.retain(|pull| pull.name != name);
                 self.note(format!("{name} is here."));
                 self.effects.push(Effect::FindModels);
             }
-            Some(Err(problem)) => pull.problem = Some(problem),
+            Some(super::Ended::Stopped) => pull.stage = Fetching::Stopped,
+            Some(super::Ended::Failed(problem)) => pull.stage = Fetching::Failed(problem),
         }
     }
 }
@@ -299,6 +339,7 @@ fn found(hit: crate::store::search::Hit) -> Line {
         title: if hit.title.is_empty() { "New conversation".into() } else { hit.title },
         changed: u64::try_from(hit.message.unwrap_or(hit.conversation).ms() / 1000).unwrap_or(0),
         snippet: Some(hit.snippet),
+        message: hit.message.map(Id::get),
     }
 }
 
@@ -343,5 +384,6 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         .tokens
         .zip(message.seconds)
         .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
-    (Message { speed, ..blank(id, role, shown, progress) }, Past { id, role, parts: given })
+    let versions = message.versions.iter().map(|version| version.get()).collect();
+    (Message { speed, versions, ..blank(id, role, shown, progress) }, Past { id, role, parts: given })
 }

@@ -4,6 +4,8 @@
 mod keep;
 mod shelf;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use crate::live::{LiveCommand, LiveEvent};
 use crate::store::change::Change;
@@ -11,7 +13,7 @@ use crate::store::history;
 use crate::store::id::Id;
 use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::media::{Encoded, Media};
-use crate::ui::state::{Action, Conversation, Notice, Pull, State};
+use crate::ui::state::{Action, Conversation, Fetching, Notice, Pull, State};
 use crate::worker::{self, Past};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -38,12 +40,14 @@ pub enum Msg {
     Live(LiveEvent),
     /// Of the disk.
     Store(StoreEvent),
+    /// The dialog was closed with these files; `None` if there is no dialog.
+    Picked(Option<Vec<PathBuf>>),
     /// Files were read, or a picture was encoded.
     Encoded(Purpose, Result<Encoded, String>),
     /// What the models page shows.
     Found(Vec<crate::ui::state::ModelLine>),
     /// Of a download: its name, bytes so far and in all, and how it ended.
-    Pulled(String, u64, u64, Option<Result<(), String>>),
+    Pulled(String, u64, u64, Option<Ended>),
     /// A model was taken from the disk, or was not.
     Removed(Result<String, String>),
     /// Devices to choose from.
@@ -54,6 +58,17 @@ pub enum Msg {
     Start,
     /// Time passes.
     Tick,
+}
+
+/// How a download ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The model is here.
+    Whole,
+    /// It was stopped.
+    Stopped,
+    /// A sentence that says why.
+    Failed(String),
 }
 
 /// What a file or picture is read for.
@@ -82,12 +97,16 @@ pub enum Effect {
     Live(LiveCommand),
     /// By the disk.
     Store(StoreCommand),
+    /// A person chooses files.
+    PickFiles,
     /// A file is read, or a picture encoded.
     Encode(Purpose, Media),
     /// The disk is looked through for models.
     FindModels,
     /// A model is fetched.
     Pull(String),
+    /// No more of it.
+    StopPull(String),
     /// A model is taken from the disk.
     Remove(String),
 }
@@ -97,6 +116,8 @@ pub enum Effect {
 pub struct Memory {
     /// Files of `State::attached`, in the same order.
     attached: Vec<Encoded>,
+    /// The dialog that chooses files is open.
+    picking: bool,
     /// The message that is being spoken.
     turn: Option<Turn>,
     /// The answer that is generated or spoken.
@@ -156,6 +177,7 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
         Msg::Worker(event) => all.worker(event),
         Msg::Live(event) => all.live(event),
         Msg::Store(event) => all.store(event),
+        Msg::Picked(files) => all.picked(files),
         Msg::Encoded(purpose, outcome) => all.encoded(purpose, outcome),
         Msg::Found(lines) => {
             all.state.models.lines = lines;
@@ -232,8 +254,14 @@ impl Update<'_> {
             Action::Send(text) => self.send(text),
             Action::Stop => self.stop(None),
             Action::Retry => self.retry(),
-            Action::Edit(id) => self.state.editing = Some(id),
+            Action::Edit(id) if !self.state.conversation.loading => self.state.editing = Some(id),
+            Action::Edit(_) => {}
             Action::CancelEdit => self.state.editing = None,
+            Action::PickFiles => {
+                if !std::mem::replace(&mut self.memory.picking, true) {
+                    self.effects.push(Effect::PickFiles);
+                }
+            }
             Action::Attach(paths) => {
                 let files = paths.into_iter().map(|path| Effect::Encode(Purpose::Attach, Media::File(path)));
                 self.effects.extend(files);
@@ -254,11 +282,26 @@ impl Update<'_> {
             }
             Action::Open(id) => {
                 if self.state.conversation.id != Some(id) {
-                    self.leave();
-                    self.state.conversation = Conversation { id: Some(id), loading: true, ..Conversation::default() };
-                    self.ask(Question::Load(Id::from(id)));
+                    self.open(id, None);
                 }
                 self.state.page = crate::ui::state::Page::Conversation;
+            }
+            Action::OpenAt { conversation, message } => {
+                let open = &self.state.conversation;
+                let is_shown = open.messages.iter().any(|shown| shown.id == message);
+                if open.id != Some(conversation) || !is_shown {
+                    self.open(conversation, Some(message));
+                }
+                self.state.page = crate::ui::state::Page::Conversation;
+            }
+            Action::Choose(message) => {
+                let generating = self.memory.answering.as_ref().is_some_and(|answering| answering.generating);
+                if let Some(id) = self.state.conversation.id
+                    && !generating
+                    && !self.state.conversation.loading
+                {
+                    self.open(id, Some(message));
+                }
             }
             Action::Rename(id, title) => {
                 let title = title.trim().to_string();
@@ -323,13 +366,24 @@ impl Update<'_> {
                 self.load();
             }
             Action::Pull(name) => {
-                if !self.state.models.pulls.iter().any(|pull| pull.name == name && pull.problem.is_none()) {
+                if !self.state.models.pulls.iter().any(|pull| pull.name == name && pull.is_going()) {
                     self.state.models.pulls.retain(|pull| pull.name != name);
-                    self.state.models.pulls.push(Pull { name: name.clone(), done: 0, total: 0, problem: None });
+                    self.state.models.pulls.push(Pull {
+                        name: name.clone(),
+                        done: 0,
+                        total: 0,
+                        stage: Fetching::Going,
+                    });
                     self.effects.push(Effect::Pull(name));
                 }
             }
-            Action::CancelPull(name) => self.state.models.pulls.retain(|pull| pull.name != name),
+            Action::CancelPull(name) => {
+                let going = |pull: &&mut Pull| pull.name == name && pull.stage == Fetching::Going;
+                if let Some(pull) = self.state.models.pulls.iter_mut().find(going) {
+                    pull.stage = Fetching::Stopping;
+                    self.effects.push(Effect::StopPull(name));
+                }
+            }
             Action::Remove(name) => self.effects.push(Effect::Remove(name)),
             Action::Refresh => {
                 self.state.models.looking = true;

@@ -15,7 +15,8 @@ impl Update<'_> {
     /// The typed text and what is attached, or shown by the camera, as one message.
     pub(super) fn send(&mut self, text: String) {
         let text = text.trim().to_string();
-        if text.is_empty() && self.memory.attached.is_empty() {
+        // What is not open yet would be written behind what is not shown.
+        if (text.is_empty() && self.memory.attached.is_empty()) || self.state.conversation.loading {
             return;
         }
         if self.memory.attached.is_empty()
@@ -30,9 +31,7 @@ impl Update<'_> {
             return;
         }
         self.stop(None);
-        if let Some(id) = self.state.editing.take() {
-            self.replace_from(id);
-        }
+        let earlier = self.state.editing.take().map_or(Vec::new(), |id| self.replace_from(id));
         let parts = self.take_attached();
         for part in &parts {
             self.engine(Command::Push(part.given()));
@@ -40,8 +39,8 @@ impl Update<'_> {
         if !text.is_empty() {
             self.engine(Command::Push(Piece::Text(text.clone())));
         }
-        let user = self.add_message(parts, text);
-        self.answer(user);
+        let user = self.add_message(parts, text, earlier);
+        self.answer(user, Vec::new());
     }
 
     fn take_attached(&mut self) -> Vec<Encoded> {
@@ -54,8 +53,9 @@ impl Update<'_> {
         self.state.loaded().is_none_or(|loaded| loaded.sees)
     }
 
-    /// A whole message of the person, at the end of the conversation, on its way to the disk.
-    fn add_message(&mut self, parts: Vec<Encoded>, text: String) -> Id {
+    /// A whole message of the person, at the end of the conversation, on its way to the disk; `earlier` are the versions whose
+    /// place it takes.
+    fn add_message(&mut self, parts: Vec<Encoded>, text: String, earlier: Vec<i64>) -> Id {
         let conversation = self.conversation(&text);
         let message = Id::fresh();
         self.write(Change::Add { message, conversation, role: history::Role::User, text: String::new() });
@@ -78,8 +78,14 @@ impl Update<'_> {
             shown.push(Part::Text(text));
         }
         self.memory.past.push(Past { id: message.get(), role: Role::User, parts: given });
-        self.state.conversation.messages.push(blank(message.get(), Role::User, shown, Progress::Whole));
+        self.say(blank(message.get(), Role::User, shown, Progress::Whole), earlier);
         message
+    }
+
+    /// Shows a message at the end.
+    fn say(&mut self, message: Message, earlier: Vec<i64>) {
+        let versions = earlier.into_iter().chain([message.id]).collect();
+        self.state.conversation.messages.push(Message { versions, ..message });
     }
 
     /// The number of the open conversation, which is begun if need be, called by the words said first.
@@ -112,13 +118,13 @@ impl Update<'_> {
         self.list();
     }
 
-    /// Asks for the answer to the last message.
-    fn answer(&mut self, user: Id) {
+    /// Asks for the answer to the last message; `earlier` are those that it was given before.
+    fn answer(&mut self, user: Id, earlier: Vec<i64>) {
         let Some(conversation) = self.state.conversation.id.map(Id::from) else { return };
         let answer = Id::fresh();
         self.write(Change::Add { message: answer, conversation, role: history::Role::Assistant, text: String::new() });
         let text = vec![Part::Text(String::new())];
-        self.state.conversation.messages.push(blank(answer.get(), Role::Model, text, Progress::Open));
+        self.say(blank(answer.get(), Role::Model, text, Progress::Open), earlier);
         let settings = &self.state.settings;
         self.memory.seed = self.memory.seed.wrapping_add(1);
         let sampling = Sampling {
@@ -170,11 +176,15 @@ impl Update<'_> {
 
     /// Answers the last message of the person again.
     pub(super) fn retry(&mut self) {
+        if self.state.conversation.loading {
+            return;
+        }
         self.stop(None);
         let messages = &self.state.conversation.messages;
         let Some(at) = messages.iter().rposition(|message| message.role == Role::User) else { return };
         let user = messages[at].id;
-        if let Some(answer) = messages.get(at + 1).map(|message| message.id) {
+        let answer = messages.get(at + 1).map(|message| (message.id, message.versions.clone()));
+        if let Some((answer, _)) = answer {
             self.write(Change::ReplaceFrom { message: Id::from(answer) });
         }
         self.state.conversation.messages.truncate(at + 1);
@@ -186,19 +196,21 @@ impl Update<'_> {
             self.engine(Command::Push(part.clone()));
         }
         self.memory.past.push(asked);
-        self.answer(Id::from(user));
+        self.answer(Id::from(user), answer.map_or(Vec::new(), |(_, versions)| versions));
     }
 
-    /// This message and all behind it make room for another one.
-    fn replace_from(&mut self, id: i64) {
+    /// This message and all behind it make room for another one; what stood at its place until now.
+    fn replace_from(&mut self, id: i64) -> Vec<i64> {
         let messages = &mut self.state.conversation.messages;
-        let Some(at) = messages.iter().position(|message| message.id == id) else { return };
+        let Some(at) = messages.iter().position(|message| message.id == id) else { return Vec::new() };
+        let versions = std::mem::take(&mut messages[at].versions);
         messages.truncate(at);
         // What the model has forgotten is older than all that it knows.
         let place = self.memory.past.iter().position(|past| past.id == id).unwrap_or(0);
         self.memory.past.truncate(place);
         self.write(Change::ReplaceFrom { message: Id::from(id) });
         self.begin();
+        versions
     }
 
     /// Tells the engine what was said.
@@ -377,8 +389,8 @@ impl Update<'_> {
         let Some(turn) = self.memory.turn.take() else { return };
         let Turn { samples, mut parts, .. } = turn;
         parts.push(Encoded::spoken(samples));
-        let user = self.add_message(parts, String::new());
-        self.answer(user);
+        let user = self.add_message(parts, String::new(), Vec::new());
+        self.answer(user, Vec::new());
     }
 
     fn device(&mut self, event: LiveEvent) {
@@ -430,5 +442,6 @@ impl Update<'_> {
 }
 
 pub(super) fn blank(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -> Message {
-    Message { id, role, parts, thinking: String::new(), progress, spoken_bytes: 0, speed: None, looks: Vec::new() }
+    let (thinking, looks, versions) = (String::new(), Vec::new(), vec![id]);
+    Message { id, role, parts, thinking, progress, spoken_bytes: 0, speed: None, looks, versions }
 }

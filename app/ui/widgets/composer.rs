@@ -55,7 +55,7 @@ fn editing(ui: &mut Ui, actions: &mut Vec<Action>) {
                 actions.push(Action::CancelEdit);
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let told = "Editing an earlier message. What follows it will be replaced.";
+                let told = "Editing an earlier message. As it was, it stays an earlier version.";
                 ui.add(Label::new(RichText::new(told).font(theme::small()).color(colours.weak)).truncate());
             });
         });
@@ -138,7 +138,7 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
     at(corner(rect.left()), ui, &mut |ui| {
         let name = format!("Attach a file ({})", keys::told(&state.settings, Does::Attach));
         if controls::icon_button(ui, Kind::Quiet, Icon::Clip, &name).clicked() {
-            (view.path, view.focus) = (Some(String::new()), Some(Field::Path));
+            keys::attach(state, view, actions);
         }
     });
 
@@ -170,7 +170,9 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
 }
 
 fn can_send(state: &State, view: &View) -> bool {
-    state.loaded().is_some() && (!view.draft.trim().is_empty() || !state.attached.is_empty())
+    state.loaded().is_some()
+        && !state.conversation.loading
+        && (!view.draft.trim().is_empty() || !state.attached.is_empty())
 }
 
 /// The text field; says whether the keys to send were pressed in it.
@@ -231,7 +233,7 @@ pub fn take(ctx: &Context, state: &State, actions: &mut Vec<Action>) {
     }
 }
 
-/// The path of a file, for those who have no mouse to drop it with.
+/// The path of a file, where the system has no dialog to choose it.
 fn path(ctx: &Context, state: &State, view: &mut View, actions: &mut Vec<Action>) {
     let Some(mut path) = view.path.take() else { return };
     let shown = egui::Modal::new(Id::unique("path")).frame(controls::dialog(ctx)).show(ctx, |ui| {

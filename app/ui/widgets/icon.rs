@@ -65,6 +65,10 @@ pub enum Icon {
     More,
     /// An arrow to the right, or down.
     Fold { open: bool },
+    /// An angle that points to the left.
+    Earlier,
+    /// An angle that points to the right.
+    Later,
     /// A sheet with a corner.
     Picture,
 }
@@ -269,7 +273,8 @@ impl Pen<'_> {
                 self.dot((12.0, 17.0), 1.2);
             }
             Icon::More => [5.5, 12.0, 18.5].into_iter().for_each(|x| self.dot((x, 12.0), 1.7)),
-            Icon::Fold { open: false } => self.line(&[(9.0, 5.5), (15.5, 12.0), (9.0, 18.5)]),
+            Icon::Fold { open: false } | Icon::Later => self.line(&[(9.0, 5.5), (15.5, 12.0), (9.0, 18.5)]),
+            Icon::Earlier => self.line(&[(15.0, 5.5), (8.5, 12.0), (15.0, 18.5)]),
             Icon::Fold { open: true } => self.line(&[(5.5, 9.0), (12.0, 15.5), (18.5, 9.0)]),
             Icon::Picture => {
                 self.rect((3.5, 4.5), (20.5, 19.5), 3.0);

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Side of the buttons under a message.
 const BUTTON: f32 = 28.0;
+/// Between the buttons to other versions and the number of this one.
+const VERSION_GAP: f32 = 2.0;
 
 /// Shows a message. `pictures` are those of the whole conversation; the last message can be answered again.
 pub fn show(
@@ -112,6 +114,10 @@ fn question(ui: &mut Ui, state: &State, view: &mut View, message: &Message, acti
         Progress::Failed(problem) => trouble(ui, colours, problem),
         Progress::Whole | Progress::Interrupted => {}
     }
+    if let Some(told) = versions_told(message) {
+        let text = ui.painter().layout_no_wrap(told, theme::small(), colours.weak).size().x;
+        right(ui, text + 2.0 * BUTTON + 2.0 * VERSION_GAP, |ui| versions(ui, state, message, actions));
+    }
 }
 
 fn answer(
@@ -158,6 +164,7 @@ fn answer(
     if !open {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(2.0, 2.0);
+            versions(ui, state, message, actions);
             if !text.is_empty() {
                 copy_button(ui, view, text, "Copy answer");
             }
@@ -184,6 +191,33 @@ fn answer(
     if view.looking.is_some_and(|(id, _)| id == message.id) {
         heat_map::show(ui, view, message, pictures);
     }
+}
+
+/// "2 of 3", if there are others.
+fn versions_told(message: &Message) -> Option<String> {
+    let at = message.versions.iter().position(|version| *version == message.id)?;
+    (message.versions.len() > 1).then(|| format!("{} of {}", at + 1, message.versions.len()))
+}
+
+/// The way to the versions before and after this one.
+fn versions(ui: &mut Ui, state: &State, message: &Message, actions: &mut Vec<Action>) {
+    let Some(told) = versions_told(message) else { return };
+    let here = message.versions.iter().position(|version| *version == message.id).unwrap_or(0);
+    let can = !state.answering() && !state.conversation.loading;
+    let mut step = |ui: &mut Ui, icon, name, to: Option<usize>| {
+        let to = to.and_then(|to| message.versions.get(to)).filter(|_| can);
+        let button = |ui: &mut Ui| controls::tinted_button(ui, Kind::Quiet, icon, name, BUTTON, None).clicked();
+        if ui.add_enabled_ui(to.is_some(), button).inner {
+            actions.extend(to.map(|version| Action::Choose(*version)));
+        }
+    };
+    let weak = theme::palette(ui).weak;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = VERSION_GAP;
+        step(ui, Icon::Earlier, "Earlier version", here.checked_sub(1));
+        ui.label(RichText::new(told).font(theme::small()).color(weak));
+        step(ui, Icon::Later, "Later version", Some(here + 1));
+    });
 }
 
 /// "27 tokens · first after 0.21 s · 41 tokens/s".

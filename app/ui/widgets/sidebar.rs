@@ -151,7 +151,7 @@ fn list(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         for line in &state.lines {
-            ui.push_id(line.id, |ui| row(ui, state, view, line, actions));
+            ui.push_id((line.id, line.message), |ui| row(ui, state, view, line, actions));
         }
     });
 }
@@ -185,7 +185,8 @@ fn row(ui: &mut Ui, state: &State, view: &mut View, line: &Line, actions: &mut V
     }
     controls::focus_ring(ui, &response, theme::ROUND);
     if response.clicked() {
-        actions.extend([Action::Open(line.id), Action::Show(Page::Conversation)]);
+        view.found = line.message;
+        actions.extend([line.open(), Action::Show(Page::Conversation)]);
     }
     if response.double_clicked() {
         keys::rename(line.id, state, view);

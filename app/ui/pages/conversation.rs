@@ -112,7 +112,7 @@ fn messages(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
             said(ui, state, view, actions);
         });
     });
-    view.heights.scrolled = shown.content_size.y - shown.inner_rect.height() - shown.state.offset().y > 1.0;
+    view.heights.scrolled = shown.content_size.y - shown.inner_rect.height() - shown.state.clamped_offset().y > 1.0;
 }
 
 /// The messages. Only those on the screen and near it are laid out, so that a frame of a long conversation costs no more than one

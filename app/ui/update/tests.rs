@@ -226,3 +226,74 @@ fn files_are_chosen_in_one_dialog_or_by_their_path() {
     assert!(notice.error && notice.text.contains("Drop the file on the window"), "{}", notice.text);
     assert!(!desk.state.file_dialog);
 }
+
+/// 12 MB of picture in each of so many turns.
+fn shown(desk: &mut Desk, turns: usize) {
+    for turn in 0..turns {
+        let image = Arc::new(percept::Image { width: 2000, height: 2000, rgb: vec![turn as u8; 12_000_000] });
+        let file = crate::ui::media::encode(Media::Picture { image, name: format!("{turn}.png") });
+        desk.happen(Msg::Encoded(Purpose::Attach, file));
+        desk.ask("What is it?");
+        desk.answered("It is grey.");
+    }
+}
+
+fn is_away(message: &Message) -> bool {
+    message.away().next().is_some()
+}
+
+#[test]
+fn pictures_far_above_lie_on_the_disk_until_they_are_seen() {
+    let mut desk = Desk::new();
+    shown(&mut desk, 8);
+    let away: Vec<bool> = desk.messages().iter().filter(|m| m.role == Role::User).map(is_away).collect();
+    assert_eq!(away, [true, true, true, false, false, false, false, false]);
+    // One that comes onto the screen is asked for once.
+    let (id, media) = (desk.messages()[0].id, desk.messages()[0].away().next().unwrap());
+    let effects = desk.act(Action::Fetch(id));
+    assert_eq!(of_disk(&effects), [&StoreCommand::Ask(Question::Media(Id::from(media)))]);
+    assert!(desk.act(Action::Fetch(id)).is_empty());
+    let image = Arc::new(percept::Image { width: 2000, height: 2000, rgb: vec![0; 12_000_000] });
+    let bytes = match crate::ui::media::encode(Media::Picture { image, name: "0.png".into() }).unwrap().file {
+        Some(file) => file.bytes.to_vec(),
+        None => panic!("no file"),
+    };
+    let effects = desk.happen(Msg::Store(StoreEvent::Media(Id::from(media), bytes)));
+    let Some(Effect::Encode(purpose, kept)) = effects.into_iter().next() else { panic!("nothing is decoded") };
+    desk.happen(Msg::Encoded(purpose, crate::ui::media::encode(kept)));
+    assert!(!is_away(&desk.messages()[0]));
+    // It stays while more is said.
+    shown(&mut desk, 1);
+    assert!(!is_away(&desk.messages()[0]) && is_away(&desk.messages()[2]) && is_away(&desk.messages()[6]));
+}
+
+#[test]
+fn what_is_not_on_the_disk_yet_stays_in_memory() {
+    let mut desk = Desk::new();
+    desk.happen(Msg::Store(StoreEvent::Unsaved("The disk is full.".into())));
+    shown(&mut desk, 7);
+    assert!(!desk.messages().iter().any(is_away));
+    desk.happen(Msg::Store(StoreEvent::Saved));
+    shown(&mut desk, 1);
+    assert!(is_away(&desk.messages()[0]));
+}
+
+#[test]
+fn what_the_model_forgot_is_not_told_again() {
+    let mut desk = Desk::new();
+    for text in ["One?", "Two?", "Three?"] {
+        desk.ask(text);
+        desk.answered("Yes.");
+    }
+    let ids: Vec<i64> = desk.messages().iter().map(|message| message.id).collect();
+    desk.happen(Msg::Worker(Event::Forgot { messages: 2 }));
+    assert_eq!(desk.state.conversation.known_from, ids[2]);
+    let effects = desk.act(Action::Retry);
+    assert_eq!(begun(&effects).unwrap().first().unwrap().0, ids[2]);
+    // Editing something older than all that it knows leaves it nothing.
+    desk.answered("No.");
+    desk.act(Action::Edit(ids[0]));
+    let effects = desk.act(Action::Send("Once more?".into()));
+    assert_eq!(begun(&effects), Some(Vec::new()));
+    assert_eq!(desk.messages().len(), 2);
+}

@@ -30,8 +30,10 @@ fn has(h: &Harness<'static, Window>, number: usize) -> bool {
 
 #[test]
 fn only_messages_near_the_screen_are_laid_out() {
-    let mut harness = blind(long(600), MIDDLE);
+    let builder = Harness::builder().with_size(MIDDLE).with_context_setup(theme::install);
+    let mut harness = builder.build_ui_state(draw, long(600));
     let h = &mut harness;
+    // A few are measured with each frame.
     h.run_steps(120);
     assert!(has(h, 600), "it begins at its end");
     assert!((2..40).contains(&laid_out(h)), "{} answers are laid out", laid_out(h));
@@ -39,7 +41,8 @@ fn only_messages_near_the_screen_are_laid_out() {
     h.hover_at(egui::pos2(700.0, 300.0));
     let scroll = |h: &mut Harness<'static, Window>, by: f32| {
         let (unit, phase) = (egui::MouseWheelUnit::Point, egui::TouchPhase::Move);
-        h.event(Event::MouseWheel { unit, delta: vec2(0.0, by), phase, modifiers: Modifiers::NONE });
+        let source = egui::MouseWheelSource::Unknown;
+        h.event(Event::MouseWheel { unit, delta: vec2(0.0, by), phase, source, modifiers: Modifiers::NONE });
         h.run_steps(30);
     };
     scroll(h, 1e6);

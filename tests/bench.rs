@@ -25,9 +25,20 @@ fn every_adapter_is_measured() {
         assert!(ceilings.best_read_bytes_per_s >= ceilings.read_bytes_per_s, "{ceilings:?}");
 
         let mut report = Report::new(gpu.adapter(), true, ceilings);
-        let lens = Lens { prefills: vec![40, 5000], caches: vec![0, 100, 5000], answer: 7 };
+        let lens = Lens { prefills: vec![40, 5000], caches: vec![0, 100, 5000], answer: 7, shaders: true };
         let model = begun.measure(effort, &ceilings, &lens, &mut |_| {}).unwrap();
-        assert_eq!((model.prefill.len(), model.decode.len(), model.skipped.len()), (1, 2, 2), "{model:?}");
+        let tells = gpu.capabilities().timestamps;
+        let skipped = 2 + usize::from(!tells);
+        assert_eq!((model.prefill.len(), model.decode.len(), model.skipped.len()), (1, 2, skipped), "{model:?}");
+        assert_eq!(model.by_shader.len(), if tells { model.decode.len() } else { 0 }, "{model:?}");
+        for (token, decode) in model.by_shader.iter().zip(&model.decode) {
+            let (shares, dispatches) =
+                token.shaders.iter().fold((0.0, 0), |(s, d), it| (s + it.share, d + it.dispatches));
+            assert!((shares - 1.0).abs() < 1e-6 && token.adapter_s <= token.whole_s, "{token:?}");
+            assert_eq!(dispatches, decode.dispatches);
+            // The tokens that close the question are not read.
+            assert!(token.cache_len < decode.cache_len && token.cache_len + 20 > decode.cache_len, "{token:?}");
+        }
         for decode in &model.decode {
             assert_eq!((decode.times.repeats, decode.tokens), (2, 7));
             assert!((decode.tokens_per_s * decode.times.median_s - 1.0).abs() < 1e-9, "{decode:?}");

@@ -21,6 +21,7 @@ Examples:
   percept bench --kernel matvec        one kernel; a part of its shape is a name too: --kernel bf16
   percept bench MODEL --quick --json   few repeats, JSON instead of the table
   percept bench --model MODEL --prefill 512 --decode 64 --json
+  percept bench MODEL --kernel-times   also where the time of one token goes
 
 Shares are of ceilings measured on the same adapter in the same run. Close other programs first:
 what they take is missing in every number. JSON holds everything that was measured and, of a model,
@@ -47,6 +48,9 @@ pub struct BenchArgs {
     /// Tokens in the cache before the question; 0,512,2048 if not given, 0 with --prefill or --decode.
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     cache: Vec<usize>,
+    /// Of a model: where the time of one token behind each cache goes, kernel by kernel, by time stamps of the adapter.
+    #[arg(long)]
+    kernel_times: bool,
     /// Only kernels of this name, or whose shape holds it: matvec, attention, bf16, …
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
@@ -139,18 +143,18 @@ impl BenchArgs {
                 (true, false) => usual.caches,
             },
             answer: self.decode.unwrap_or(usual.answer),
+            shaders: self.kernel_times,
         }
     }
 
-    /// Lengths are those of a model.
+    /// Lengths, and what a token is made of, are those of a model.
     fn check_lens(&self, model: Option<&Path>) -> Result<()> {
-        let asked = !self.prefill.is_empty() || self.decode.is_some() || !self.cache.is_empty();
-        match model {
-            None if asked => {
-                Err(Usage("--prefill, --decode and --cache measure a model: name one with --model MODEL".into()).into())
-            }
-            _ => Ok(()),
+        let lens = !self.prefill.is_empty() || self.decode.is_some() || !self.cache.is_empty();
+        if model.is_none() && (lens || self.kernel_times) {
+            let told = "--prefill, --decode, --cache and --kernel-times measure a model: name one with --model MODEL";
+            return Err(Usage(told.into()).into());
         }
+        Ok(())
     }
 
     /// Which cases are asked for.

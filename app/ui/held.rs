@@ -2,7 +2,7 @@
 //! real disk, everything but the window.
 
 use super::desk::{Desk, Options};
-use super::state::{Action, Engine, Message, Part, Phase, Progress, Role};
+use super::state::{Action, Engine, Kernels, Message, Page, Part, Phase, Progress, Role};
 use super::update::Msg;
 use crate::live::{Choice, FedCamera, FedMicrophone, KeptSpeaker, Room, read_sound};
 use std::path::{Path, PathBuf};
@@ -224,6 +224,34 @@ fn an_earlier_answer_is_gone_back_to_gone_on_with_and_found_again() {
     table.act(found);
     table.wait("the other line", |table| !table.desk.state.conversation.loading);
     assert_eq!(shown(&table), line);
+}
+
+#[test]
+fn the_engine_page_tells_where_the_time_of_a_token_goes() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, None);
+    table.act(Action::Speak(false));
+    table.act(Action::Send("Who are you?".into()));
+    let first = table.answered(2);
+    assert_eq!(table.desk.state.figures.kernels, Kernels::Unknown, "nobody looks at it");
+    table.act(Action::Show(Page::Engine));
+    table.wait("the kernels", |table| table.desk.state.figures.kernels != Kernels::Unknown);
+    match &table.desk.state.figures.kernels {
+        Kernels::Told(kernels) => {
+            assert!(kernels.iter().any(|kernel| kernel.name == "sample" && kernel.calls == 1), "{kernels:?}");
+            assert!(kernels.iter().any(|kernel| !kernel.time.is_zero()), "{kernels:?}");
+        }
+        other => {
+            let used = &table.desk.state.loaded().unwrap().adapter;
+            let adapters = percept::adapters();
+            let adapter = adapters.iter().find(|adapter| adapter.title() == *used).unwrap();
+            assert!(!adapter.capabilities.timestamps, "{other:?} of {used}");
+        }
+    }
+    // Nothing of it is said, and the conversation goes on.
+    assert_eq!(table.messages().len(), 2);
+    table.act(Action::Retry);
+    assert_eq!(table.answered(2), first);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 pub mod desk;
 mod devices;
+pub mod frames;
 #[cfg(all(test, feature = "embedded-model"))]
 mod held;
 pub mod keys;

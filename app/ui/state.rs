@@ -1,7 +1,8 @@
 //! Everything that the window shows, as plain data. Pages read it and push [`Action`]s; `update.rs` alone changes it.
 
+pub use super::frames::Frames;
 pub use crate::live::Phase;
-pub use crate::worker::{Look, Role};
+pub use crate::worker::{KernelTime, Look, Role};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -179,10 +180,22 @@ pub struct Figures {
     pub answers: VecDeque<(f64, f64, f64)>,
     /// Tokens a second of the last prefill.
     pub prefill_per_s: f64,
-    /// Milliseconds of the last frames of the window.
-    pub frames_ms: VecDeque<f32>,
-    /// Kernels by name and microseconds in all, from timestamp queries, where there are any.
-    pub kernels: Vec<(String, f64)>,
+    /// How smooth the window is.
+    pub frames: Frames,
+    /// Where the time of a token goes.
+    pub kernels: Kernels,
+}
+
+/// The kernels of one token, by time stamps of the adapter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Kernels {
+    /// Nobody asked yet.
+    #[default]
+    Unknown,
+    /// The adapter has no time stamps.
+    Untold,
+    /// The slowest first.
+    Told(Vec<KernelTime>),
 }
 
 /// A device to choose.

@@ -2,6 +2,7 @@
 //! times cheaper than software Vulkan; the engine computes on its own device either way.
 
 use super::desk::{Desk, Options};
+use super::frames::Due;
 use super::state::{Phase, Progress, State};
 use super::update::Msg;
 use super::view::View;
@@ -22,8 +23,6 @@ const QUIET: Duration = Duration::from_millis(150);
 const AUDIBLE: f32 = 0.02;
 /// Natural logarithms from the loudest to the darkest colour of the spectrogram.
 const MEL_RANGE: f32 = 7.0;
-/// Frames that the engine page remembers.
-const FRAMES: usize = 512;
 
 /// Opens the window and stays in it until it is closed.
 ///
@@ -70,6 +69,7 @@ pub struct Window {
     view: View,
     waveform: Vec<(f32, f32)>,
     mel: MelImage,
+    due: Due,
 }
 
 impl Window {
@@ -80,8 +80,15 @@ impl Window {
     pub fn new(context: &CreationContext<'_>, options: Options) -> Result<Window> {
         theme::install(&context.egui_ctx);
         let ctx = context.egui_ctx.clone();
-        let desk = Desk::new(options, Arc::new(move || ctx.request_repaint()))?;
-        Ok(Window { desk, view: View::default(), waveform: Vec::new(), mel: MelImage::default() })
+        let due = Due::default();
+        let woken = due.woken();
+        let wake = move || {
+            woken.wake();
+            ctx.request_repaint();
+        };
+        let desk = Desk::new(options, Arc::new(wake))?;
+        let (view, mel) = (View::default(), MelImage::default());
+        Ok(Window { desk, view, waveform: Vec::new(), mel, due })
     }
 
     /// Takes in news; also while the window is hidden.
@@ -95,7 +102,6 @@ impl Window {
         theme::set(&ctx, &self.desk.state.settings);
         self.view.now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.view.elapsed = self.desk.now();
-        let started = Instant::now();
         let mut actions = Vec::new();
         let (frames, version) = self.desk.spectrogram();
         if version != self.mel.version {
@@ -117,19 +123,32 @@ impl Window {
         for action in actions {
             self.desk.happen(Msg::Action(action));
         }
-        self.note_frame(started);
         let level = self.desk.meters().level();
-        if let Some(pause) = pause(&self.desk.state, level) {
+        let pause = pause(&self.desk.state, level);
+        if let Some(pause) = pause {
             ctx.request_repaint_after(pause);
         }
+        self.due.ask(Instant::now(), pause);
     }
 
-    /// How long the frame took to make.
-    fn note_frame(&mut self, started: Instant) {
-        let frames = &mut self.desk.state.figures.frames_ms;
-        frames.push_back(started.elapsed().as_secs_f32() * 1e3);
-        if frames.len() > FRAMES {
-            frames.pop_front();
+    /// A frame begins: how late it is, and what the one before it cost.
+    fn note_frame(&mut self, ctx: &egui::Context, frame: &eframe::Frame) {
+        if ctx.input(|input| input.viewport().visible()) == Some(false) {
+            return self.due.hidden();
+        }
+        // A frame that is laid out twice is one frame.
+        if ctx.current_pass_index() > 0 {
+            return;
+        }
+        let state = &mut self.desk.state;
+        let busy = state.answering() || state.live.phase == Phase::Listening;
+        let times = state.figures.frames.of(busy);
+        if let Some(late) = self.due.begin(Instant::now()) {
+            times.note_late(late);
+        }
+        let cost = frame.info().cpu_usage.and_then(|seconds| Duration::try_from_secs_f32(seconds).ok());
+        if let Some(cost) = cost {
+            times.note_cost(cost);
         }
     }
 }
@@ -148,7 +167,8 @@ fn pause(state: &State, level: f32) -> Option<Duration> {
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, _: &egui::Context, _: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        self.note_frame(ctx, frame);
         self.take_in();
     }
 

@@ -9,6 +9,7 @@ pub use load::{LoadRequest, Loaded};
 use anyhow::Result;
 use history::{Answered, History, Open, OpenMessage};
 use percept::Error;
+use percept::gpu::{Profile, ShaderTime};
 use percept::hearing::LogMel;
 use percept::models::Model;
 use percept::session::{Event as Said, Generation, Session, StopReason, Timings};
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 
 /// Tokens that an answer should find free in the cache, or an eighth of a smaller one.
 const LEAST_ANSWER: usize = 256;
+
+/// The fastest of so many tokens is shown by its kernels, or of as many as begin in that time.
+const PROFILES: usize = 5;
+const PROFILING: Duration = Duration::from_millis(150);
 
 /// What the engine is asked to do, in this order.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub enum Command {
     Look { answer: i64 },
     /// Sound whose mel spectrogram is shown, 16 kHz mono.
     Show(Vec<f32>),
+    /// Where the time of a token goes; the conversation does not notice.
+    Profile(Sampling),
 }
 
 /// What of [`Generation`] a person chooses; the rest is as the model's publisher has it.
@@ -82,6 +89,19 @@ pub enum Event {
     Mel(Vec<f32>),
     /// Where each token of an answer looked.
     Looks { answer: i64, looks: Vec<Look> },
+    /// The kernels of one token, the slowest first; `None` where the adapter does not tell.
+    Kernels(Option<Vec<KernelTime>>),
+}
+
+/// What a kernel took of a token, on the adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelTime {
+    /// Its shader.
+    pub name: String,
+    /// How often it was dispatched.
+    pub calls: usize,
+    /// All of these together.
+    pub time: Duration,
 }
 
 /// Where a token looked in one of the pictures.
@@ -205,6 +225,7 @@ impl Engine {
             Command::Hear(samples) => self.read(|message| message.hear(&samples)),
             Command::Answer { user, answer, sampling } => self.answer(user, answer, &sampling),
             Command::Look { answer } => self.look(answer),
+            Command::Profile(sampling) => self.profile(&sampling),
         };
         if let Err(error) = outcome {
             let lost = matches!(error, Error::DeviceLost { .. });
@@ -343,6 +364,28 @@ impl Engine {
             None => Vec::new(),
         };
         (self.tell)(Event::Looks { answer, looks });
+        Ok(())
+    }
+
+    fn profile(&mut self, sampling: &Sampling) -> percept::Result<()> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let generation = generation(session.model(), sampling);
+        let started = Instant::now();
+        let mut fastest: Option<Profile> = None;
+        // Whatever else the machine does makes single steps longer.
+        for _ in 0..PROFILES {
+            let profile = match session.profile(&generation) {
+                // Another answer makes room; until then the last times stand.
+                Err(Error::Context { .. }) => return Ok(()),
+                outcome => outcome?,
+            };
+            fastest = fastest.into_iter().chain(profile).min_by_key(Profile::time);
+            if fastest.is_none() || started.elapsed() > PROFILING {
+                break;
+            }
+        }
+        let kernel = |it: ShaderTime| KernelTime { name: it.shader.into(), calls: it.dispatches, time: it.time };
+        (self.tell)(Event::Kernels(fastest.map(|profile| profile.shaders.into_iter().map(kernel).collect())));
         Ok(())
     }
 }

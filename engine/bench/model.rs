@@ -6,7 +6,7 @@
 use super::ceilings::Ceilings;
 use super::{Effort, Times};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, ShaderTime};
 use crate::kernels::stride;
 use crate::models::{LoadOptions, Model, Piece, Progress};
 use crate::session::{DEFAULT_CONTEXT, Event, Generation, Session, SessionOptions, raw_ids};
@@ -24,13 +24,15 @@ pub struct Lens {
     pub caches: Vec<usize>,
     /// Tokens of an answer, two at the least.
     pub answer: usize,
+    /// Where the time of a token goes, by shader.
+    pub shaders: bool,
 }
 
 impl Lens {
     /// Of reports that are compared.
     pub fn usual(effort: Effort) -> Lens {
         let answer = if effort == Effort::QUICK { 16 } else { 48 };
-        Lens { prefills: vec![128, 512], caches: vec![0, 512, 2048], answer }
+        Lens { prefills: vec![128, 512], caches: vec![0, 512, 2048], answer, shaders: false }
     }
 }
 
@@ -61,6 +63,8 @@ pub struct ModelReport {
     pub prefill: Vec<Prefill>,
     /// Answering.
     pub decode: Vec<Decode>,
+    /// Where the time of a token goes, behind each cache, if that was asked for and the adapter tells.
+    pub by_shader: Vec<Token>,
     /// What was not measured, and why.
     pub skipped: Vec<String>,
     /// Bytes of weights on the adapter.
@@ -108,6 +112,32 @@ pub struct Decode {
     pub cache_bytes: u64,
     /// Share of the reading bandwidth, at the median.
     pub share_of_bandwidth: f64,
+}
+
+/// One token, by shader: the median of several by what they take on the adapter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Token {
+    /// Tokens in the cache before it.
+    pub cache_len: usize,
+    /// Seconds on the adapter, all shaders together, by its own time stamps.
+    pub adapter_s: f64,
+    /// From the submission to the end, each dispatch in a pass of its own: longer than an ordinary token.
+    pub whole_s: f64,
+    /// The slowest first.
+    pub shaders: Vec<ShaderShare>,
+}
+
+/// A shader's part of a token.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShaderShare {
+    /// Its name.
+    pub shader: &'static str,
+    /// How often it was dispatched.
+    pub dispatches: usize,
+    /// Of all these together.
+    pub seconds: f64,
+    /// Of what all shaders take; 1 is all.
+    pub share: f64,
 }
 
 /// Times that come before anything else in a process.
@@ -201,6 +231,10 @@ impl Begun {
             seen(&format!("decode behind {len} tokens"));
             decode.push(self.decode(len, tokens, effort, ceilings)?);
         }
+        let by_shader = if lens.shaders { self.by_shader(&lens.caches, effort, seen)? } else { Vec::new() };
+        if lens.shaders && by_shader.is_empty() {
+            skipped.push("the shaders of a token: this adapter has no time stamps that can be used".into());
+        }
         let folder = self.loaded.model.folder();
         let name = folder.file_name().unwrap_or(folder.as_os_str());
         Ok(ModelReport {
@@ -214,6 +248,7 @@ impl Begun {
             question_tokens: self.question_tokens,
             prefill,
             decode,
+            by_shader,
             skipped,
             weight_bytes: self.loaded.model.weight_bytes(),
             held_bytes: self.held_bytes,
@@ -320,6 +355,40 @@ impl Begun {
             cache_bytes,
             share_of_bandwidth: bytes as f64 / ceilings.read_bytes_per_s / times.median_s,
         })
+    }
+
+    /// One token by shader, behind each of `caches` that there is room for and the question.
+    fn by_shader(&mut self, caches: &[usize], effort: Effort, seen: &mut dyn FnMut(&str)) -> Result<Vec<Token>> {
+        let room = self.session.context().saturating_sub(MESSAGE_ROOM);
+        let mut all = Vec::new();
+        for &len in caches.iter().filter(|len| **len <= room) {
+            seen(&format!("the shaders of a token behind {len} tokens"));
+            let empty = self.session.mark();
+            let ids = self.ids(len)?;
+            self.read(&ids)?;
+            self.ask()?;
+            all.extend(self.token(effort)?);
+            self.session.rollback(&empty)?;
+        }
+        Ok(all)
+    }
+
+    /// One token behind what is in the cache.
+    fn token(&mut self, effort: Effort) -> Result<Option<Token>> {
+        let generation = Generation::greedy(self.loaded.model.defaults());
+        let cache_len = self.session.len();
+        let profiles = (0..effort.least).map(|_| self.session.profile(&generation)).collect::<Result<Vec<_>>>()?;
+        let mut profiles: Vec<_> = profiles.into_iter().flatten().collect();
+        profiles.sort_by_key(|profile| profile.time());
+        let middle = profiles.len() / 2;
+        let Some(profile) = profiles.into_iter().nth(middle) else { return Ok(None) };
+        let adapter_s = profile.time().as_secs_f64();
+        let share = |it: &ShaderTime| {
+            let seconds = it.time.as_secs_f64();
+            ShaderShare { shader: it.shader, dispatches: it.dispatches, seconds, share: seconds / adapter_s }
+        };
+        let shaders = profile.shaders.iter().map(share).collect();
+        Ok(Some(Token { cache_len, adapter_s, whole_s: profile.whole.as_secs_f64(), shaders }))
     }
 
     /// Reads ids into the cache and waits.

@@ -3,7 +3,7 @@
 use super::Times;
 use super::ceilings::Ceilings;
 use super::kernels::{Bound, KernelTime};
-use super::model::ModelReport;
+use super::model::{ModelReport, Token};
 use crate::gpu::AdapterSummary;
 use serde::Serialize;
 use std::fmt::Write;
@@ -238,6 +238,9 @@ fn write_model(out: &mut String, it: &ModelReport) -> std::fmt::Result {
             100.0 * d.share_of_bandwidth,
         )?;
     }
+    for token in &it.by_shader {
+        write_token(out, token)?;
+    }
     for reason in &it.skipped {
         writeln!(out, "  not measured    {reason}")?;
     }
@@ -247,6 +250,22 @@ fn write_model(out: &mut String, it: &ModelReport) -> std::fmt::Result {
         "  memory          {} on the adapter, at most {rss} of the process up to the first token",
         bytes(it.held_bytes)
     )
+}
+
+fn write_token(out: &mut String, it: &Token) -> std::fmt::Result {
+    let (adapter, whole) = (seconds(it.adapter_s), seconds(it.whole_s));
+    writeln!(
+        out,
+        "  one token       {adapter:>9} on the adapter behind {} tokens, {whole} with each dispatch in a pass of its own:",
+        it.cache_len
+    )?;
+    let width = it.shaders.iter().map(|it| it.shader.len()).max().unwrap_or(0);
+    for it in &it.shaders {
+        let (time, each) = (seconds(it.seconds), seconds(it.seconds / it.dispatches.max(1) as f64));
+        let share = 100.0 * it.share;
+        writeln!(out, "    {:<width$} {:>4} × {each:>8} {time:>9} {share:>5.1} %", it.shader, it.dispatches)?;
+    }
+    Ok(())
 }
 
 /// Three digits and a unit.

@@ -4,6 +4,7 @@ mod adapter;
 mod array;
 mod pipeline;
 mod plan;
+mod profile;
 mod readback;
 mod words;
 
@@ -12,6 +13,7 @@ pub use array::{Array, Bind};
 pub(crate) use pipeline::write_whole;
 pub use pipeline::{Binding, Shader};
 pub use plan::{Cost, Extent, Plan, PlanBuilder, PlanSummary, Tap};
+pub use profile::{Profile, ShaderTime};
 pub use readback::TokenReader;
 pub use words::Words;
 

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use bytemuck::Pod;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Workgroups along one axis of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,7 +361,8 @@ impl Plan {
     /// Adds the dispatches to an encoder of the caller's.
     pub(super) fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, rows: u32) -> Result<()> {
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        encode(gpu, &mut pass, &self.steps, rows)
+        encode(gpu, &mut pass, &self.steps, rows)?;
+        Ok(())
     }
 
     /// As [`Plan::run`], stopping at each tap that is `wanted` to hand its `rows * width` values to `seen`.
@@ -421,32 +421,33 @@ impl Plan {
         sum
     }
 
-    /// How long each dispatch takes by itself, with submitting and waiting: where a replay's time goes.
-    ///
-    /// # Errors
-    /// As [`Gpu::check`].
-    pub fn time(&self, gpu: &Gpu, rows: u32) -> Result<Vec<(&'static str, Duration)>> {
-        let mut times = Vec::with_capacity(self.steps.len());
-        for (place, step) in self.steps.iter().enumerate() {
-            let Step::Dispatch { shader, .. } = step else { continue };
-            let started = Instant::now();
-            self.run_part(gpu, place..place + 1, rows)?;
-            gpu.wait("timing a plan")?;
-            times.push((shader.name, started.elapsed()));
-        }
-        Ok(times)
-    }
-
     /// The shaders in the order of their dispatches.
     pub fn shaders(&self) -> impl Iterator<Item = &'static str> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Dispatch { shader, .. } => Some(shader.name),
+        self.dispatches().map(|(_, shader)| shader)
+    }
+
+    /// Place and shader of each dispatch; one that is repeated for windows counts once.
+    pub(super) fn dispatches(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        self.steps.iter().enumerate().filter_map(|(place, step)| match step {
+            Step::Dispatch { shader, .. } => Some((place, shader.name)),
             Step::Tap(_) => None,
         })
     }
+
+    /// Adds the dispatch at `place` to a pass of the caller's; how many it is with its windows.
+    pub(super) fn encode_at(
+        &self,
+        gpu: &Gpu,
+        pass: &mut wgpu::ComputePass<'_>,
+        place: usize,
+        rows: u32,
+    ) -> Result<usize> {
+        encode(gpu, pass, &self.steps[place..place + 1], rows)
+    }
 }
 
-fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32) -> Result<()> {
+/// Adds `steps` to a pass; how many dispatches that is.
+fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32) -> Result<usize> {
     let most = gpu.capabilities().workgroups;
     let mut dispatches = 0;
     for step in steps {
@@ -473,6 +474,6 @@ fn encode(gpu: &Gpu, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], rows: u32
             }
         }
     }
-    gpu.count(|c| &c.dispatches, dispatches);
-    Ok(())
+    gpu.count(|c| &c.dispatches, dispatches as u64);
+    Ok(dispatches)
 }

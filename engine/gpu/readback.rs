@@ -23,18 +23,29 @@ impl Gpu {
     /// As [`Gpu::read`].
     pub fn read_part<T: Pod>(&self, array: &Array<T>, places: Range<usize>) -> Result<Vec<T>> {
         assert!(places.end <= array.len(), "read {places:?} of {}", array.len());
-        let (start, wanted) = (places.start * size_of::<T>(), places.len() * size_of::<T>());
+        let encoder = self.device.create_command_encoder(&Default::default());
+        self.read_after(encoder, &array.buffer, places.start * size_of::<T>(), places.len())
+    }
+
+    /// After what `encoder` holds: `len` values of `buffer` from byte `start` on.
+    pub(super) fn read_after<T: Pod>(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        buffer: &Buffer,
+        start: usize,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        let wanted = len * size_of::<T>();
         let bytes = wanted.next_multiple_of(4).max(4) as u64;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.buffer("readback", bytes, usage)?;
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&array.buffer.raw, start as u64, &staging.raw, 0, bytes);
+        encoder.copy_buffer_to_buffer(&buffer.raw, start as u64, &staging.raw, 0, bytes);
         self.queue.submit([encoder.finish()]);
         let slice = staging.raw.slice(..);
         slice.map_async(wgpu::MapMode::Read, |_| {});
         self.wait("reading back")?;
         let view = slice.get_mapped_range().map_err(|e| self.unreadable(&e.to_string()))?;
-        let mut values = vec![T::zeroed(); places.len()];
+        let mut values = vec![T::zeroed(); len];
         bytemuck::cast_slice_mut::<T, u8>(&mut values).copy_from_slice(&view[..wanted]);
         drop(view);
         staging.raw.unmap();

@@ -65,7 +65,7 @@ impl Generation {
         Ok(())
     }
 
-    fn sampling(&self) -> Sampling {
+    pub(super) fn sampling(&self) -> Sampling {
         Sampling {
             temperature: self.temperature,
             top_k: self.top_k,

@@ -5,6 +5,7 @@ mod generate;
 mod log;
 mod looks;
 pub(crate) mod prefill;
+mod profile;
 mod raw;
 mod score;
 mod transcript;

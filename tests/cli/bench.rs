@@ -1,6 +1,7 @@
 //! `percept bench`, and the self-test that goes before it.
 
 use crate::support::{Home, MODEL};
+use percept::adapters;
 use serde_json::Value;
 
 #[test]
@@ -39,6 +40,32 @@ fn a_model_without_a_template_is_measured_too() {
     let outcome = home.run(&["bench", &folder, "--adapter", "0", "--prefill", "8", "--decode", "2", "--quick"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stdout.contains("first token ") && outcome.stdout.contains("over 8 tokens"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_token_is_taken_apart_where_the_adapter_tells() {
+    let home = Home::new();
+    let asked = ["bench", MODEL, "--kernel-times", "--prefill", "8", "--decode", "2", "--quick", "--adapter"];
+    for adapter in adapters() {
+        let (place, tells) = (adapter.index.to_string(), adapter.capabilities.timestamps);
+        let asked = [&asked[..], &[&place]].concat();
+        let outcome = home.run(&asked);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let told = outcome.stdout.contains("on the adapter behind") && outcome.stdout.contains("sample ");
+        assert_eq!(told, tells, "{}", outcome.stdout);
+        let refused =
+            outcome.stdout.contains("not measured    the shaders of a token: this adapter has no time stamps");
+        assert_eq!(refused, !tells, "{}", outcome.stdout);
+        let outcome = home.run(&[&asked[..], &["--json"]].concat());
+        let report: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
+        let tokens = report["model"]["by_shader"].as_array().unwrap();
+        assert_eq!(tokens.len(), usize::from(tells), "{report}");
+        let shaders = tokens.iter().flat_map(|token| token["shaders"].as_array().unwrap());
+        assert!(shaders.fold(true, |all, it| all && it["dispatches"].as_u64() > Some(0)), "{report}");
+    }
+    let outcome = home.run(&["bench", "--kernel-times"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("--kernel-times measure a model"), "{}", outcome.stderr);
 }
 
 #[test]

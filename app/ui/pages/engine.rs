@@ -1,21 +1,21 @@
 //! The engine: how fast it is, what it holds, how smooth the window stays meanwhile.
 
-use crate::ui::state::{Engine, Figures, State};
+mod frames;
+
+use crate::ui::state::{Engine, Figures, Kernels, State};
 use crate::ui::theme::{self, SPACE};
 use crate::ui::view::View;
 use crate::ui::widgets::controls::{self, bytes};
 use crate::ui::widgets::message;
 use eframe::egui;
-use egui::{Align, CentralPanel, Color32, Label, Layout, Rangef, RichText, ScrollArea, Ui, vec2};
-use egui_plot::{AxisHints, Bar, BarChart, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
+use egui::{Align, CentralPanel, Color32, Layout, Rangef, RichText, ScrollArea, Sense, Ui, vec2};
+use egui_plot::{AxisHints, GridInput, GridMark, Line, Plot, PlotPoints, Points};
+use std::time::Duration;
 
 /// Width of this page's column: plots stand side by side where they can.
 const COLUMN: f32 = 980.0;
-/// A frame should not take longer, in ms: sixty in a second.
-const FRAME_MS: f32 = 1000.0 / 60.0;
-/// Widest frame times of the histogram's bins, and how many there are; the last one takes all that is longer.
-const BIN_MS: f32 = 2.0;
-const BINS: usize = 20;
+/// Kernels that are named; the others stand together.
+const KERNELS: usize = 12;
 
 /// Shows the page.
 pub fn show(ui: &mut Ui, state: &State, _view: &mut View) {
@@ -37,7 +37,7 @@ pub fn show(ui: &mut Ui, state: &State, _view: &mut View) {
                 plots(ui, &state.figures);
                 ui.add_space(SPACE - 8.0);
                 memory(ui, state);
-                if !state.figures.kernels.is_empty() {
+                if state.loaded().is_some() {
                     ui.add_space(SPACE - 8.0);
                     kernels(ui, &state.figures.kernels);
                 }
@@ -126,11 +126,14 @@ fn plots(ui: &mut Ui, figures: &Figures) {
             Box::new(move |ui| over_answers(ui, "Time to the first token", "ms", firsts, colours.speaking)),
         ],
     );
-    controls::card(ui, |ui| frames(ui, figures));
+    frames::show(ui, &figures.frames);
 }
 
+/// What stands at a place of an axis, where it is not its number.
+type Label = Box<dyn Fn(f64) -> String>;
+
 /// The plot's ground: nothing but thin lines, and figures in small print.
-fn ground<'a>(ui: &Ui, name: &str, x: &str, y: &str) -> Plot<'a> {
+fn ground<'a>(ui: &Ui, name: &str, x: &str, y: &str, label: Option<Label>) -> Plot<'a> {
     let colours = theme::palette(ui);
     let hint = |axis: AxisHints<'a>, text: &str| {
         axis.label(RichText::new(text).font(theme::small()).color(colours.weak))
@@ -138,8 +141,14 @@ fn ground<'a>(ui: &Ui, name: &str, x: &str, y: &str) -> Plot<'a> {
             .tick_label_font(theme::small())
             .label_spacing(Rangef::new(18.0, 32.0))
     };
+    let x = match label {
+        Some(label) => hint(AxisHints::new_x(), x).formatter(move |mark, _| label(mark.value)),
+        None => hint(AxisHints::new_x(), x),
+    };
     Plot::new(name)
         .height(170.0)
+        // Nothing happens there: the keyboard has no business with it.
+        .sense(Sense::hover())
         .show_background(false)
         .grid_color(colours.border)
         .grid_spacing(Rangef::new(16.0, 300.0))
@@ -150,7 +159,7 @@ fn ground<'a>(ui: &Ui, name: &str, x: &str, y: &str) -> Plot<'a> {
         .allow_boxed_zoom(false)
         .allow_double_click_reset(false)
         .set_margin_fraction(vec2(0.04, 0.1))
-        .custom_x_axes(vec![hint(AxisHints::new_x(), x)])
+        .custom_x_axes(vec![x])
         .custom_y_axes(vec![hint(AxisHints::new_y().min_thickness(34.0), y)])
 }
 
@@ -166,7 +175,7 @@ fn few(input: GridInput) -> Vec<GridMark> {
 
 fn nothing_yet(ui: &mut Ui, told: &str) {
     let colours = theme::palette(ui);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 170.0), egui::Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 170.0), Sense::hover());
     ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
         ui.centered_and_justified(|ui| ui.label(RichText::new(told).color(colours.weak)));
     });
@@ -179,7 +188,7 @@ fn over_answers(ui: &mut Ui, title: &str, unit: &str, points: Vec<[f64; 2]>, col
     }
     let top = points.iter().map(|p| p[1]).fold(1.0, f64::max);
     let count = points.len() as f64;
-    let plot = ground(ui, title, "Answer", unit)
+    let plot = ground(ui, title, "Answer", unit, None)
         .include_y(0.0)
         .include_y(top * 1.05)
         .include_x(0.5)
@@ -197,62 +206,13 @@ fn over_answers(ui: &mut Ui, title: &str, unit: &str, points: Vec<[f64; 2]>, col
     });
 }
 
-/// How many frames took how long.
-fn histogram(frames_ms: impl Iterator<Item = f32>) -> [usize; BINS] {
-    let mut bins = [0; BINS];
-    frames_ms.filter(|ms| ms.is_finite()).for_each(|ms| bins[((ms / BIN_MS) as usize).min(BINS - 1)] += 1);
-    bins
-}
-
-/// The frame time that this share of frames keeps.
-fn percentile(sorted: &[f32], share: f32) -> f32 {
-    sorted.get(((sorted.len() as f32 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0.0)
-}
-
-fn frames(ui: &mut Ui, figures: &Figures) {
-    let colours = theme::palette(ui);
-    let mut sorted: Vec<f32> = figures.frames_ms.iter().copied().filter(|ms| ms.is_finite()).collect();
-    sorted.sort_by(f32::total_cmp);
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new("Frames of the window").font(theme::strong()));
-        if !sorted.is_empty() {
-            let [half, most, nearly] = [0.5, 0.95, 0.99].map(|share| percentile(&sorted, share));
-            let told = format!("half within {half:.1} ms, 95 % within {most:.1} ms, 99 % within {nearly:.1} ms");
-            ui.label(RichText::new(told).font(theme::small()).color(colours.weak));
-        }
-    });
-    if sorted.is_empty() {
-        return nothing_yet(ui, "No frame was measured yet");
-    }
-    let total = sorted.len() as f64;
-    let bars = histogram(sorted.into_iter()).into_iter().enumerate().map(|(bin, count)| {
-        let middle = (bin as f64 + 0.5) * f64::from(BIN_MS);
-        let late = middle > f64::from(FRAME_MS);
-        let colour = if late { colours.warn } else { colours.accent };
-        Bar::new(middle, 100.0 * count as f64 / total)
-            .width(f64::from(BIN_MS) * 0.86)
-            .fill(colour)
-            .stroke(egui::Stroke::NONE)
-    });
-    let chart = BarChart::new("Frames", bars.collect()).color(colours.accent);
-    let end = f64::from(BIN_MS) * BINS as f64;
-    let plot = ground(ui, "frames", "ms a frame; the last bar holds all that took longer", "% of frames")
-        .include_x(0.0)
-        .include_x(end)
-        .include_y(0.0);
-    plot.show(ui, move |plot| {
-        plot.bar_chart(chart);
-        plot.vline(VLine::new("60 frames a second", FRAME_MS).color(colours.edge).style(LineStyle::dashed_dense()));
-    });
-}
-
 fn memory(ui: &mut Ui, state: &State) {
     let colours = theme::palette(ui);
     let Some(loaded) = state.loaded() else { return };
     let line = |ui: &mut Ui, name: &str, value: String| {
         ui.horizontal(|ui| {
             ui.label(RichText::new(name).color(colours.weak));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Label::new(value).truncate()));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(egui::Label::new(value).truncate()));
         });
     };
     controls::card(ui, |ui| {
@@ -275,49 +235,58 @@ fn memory(ui: &mut Ui, state: &State) {
     });
 }
 
-fn kernels(ui: &mut Ui, kernels: &[(String, f64)]) {
+/// One token, by kernel.
+fn kernels(ui: &mut Ui, kernels: &Kernels) {
     let colours = theme::palette(ui);
-    let total: f64 = kernels.iter().map(|(_, us)| us).sum();
-    let mut sorted: Vec<_> = kernels.iter().collect();
-    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-    controls::card(ui, |ui| {
+    let title = |ui: &mut Ui, told: &str| {
         ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new("Kernels").font(theme::strong()));
-            let told = format!("time on the adapter, {:.1} ms in all", total / 1000.0);
+            ui.label(RichText::new("One token, by kernel").font(theme::strong()));
             ui.label(RichText::new(told).font(theme::small()).color(colours.weak));
         });
-        for (name, us) in sorted.into_iter().take(12) {
-            ui.horizontal(|ui| {
-                let width = (ui.available_width() * 0.34).min(240.0);
-                let galley = controls::one_line(ui, name, theme::mono(), colours.text, width - 8.0);
-                ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
-                    ui.set_min_width(width);
-                    ui.label(galley);
-                });
-                ui.allocate_ui_with_layout(vec2(86.0, 22.0), Layout::right_to_left(Align::Center), |ui| {
-                    ui.set_min_width(86.0);
-                    ui.label(RichText::new(format!("{:.2} ms", us / 1000.0)).color(colours.weak));
-                });
-                controls::bar(ui, name, (us / total.max(1e-9)) as f32, colours.accent);
-            });
+    };
+    let sentence = |ui: &mut Ui, told: &str| {
+        title(ui, "");
+        ui.label(RichText::new(told).color(colours.weak));
+    };
+    controls::card(ui, |ui| {
+        let kernels = match kernels {
+            Kernels::Unknown => {
+                return sentence(ui, "After the next answer a few more tokens are made, measured and forgotten.");
+            }
+            Kernels::Untold => {
+                return sentence(ui, "This adapter does not tell how long its kernels take: it has no time stamps.");
+            }
+            Kernels::Told(kernels) => kernels,
+        };
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let total: Duration = kernels.iter().map(|kernel| kernel.time).sum();
+        title(ui, &format!("{:.1} ms on the adapter, by its own clock; the fastest of a few", ms(total)));
+        for kernel in kernels.iter().take(KERNELS) {
+            line(ui, &kernel.name, &format!("{} ×", kernel.calls), ms(kernel.time), ms(total));
+        }
+        let others = &kernels[kernels.len().min(KERNELS)..];
+        if !others.is_empty() {
+            let time: Duration = others.iter().map(|kernel| kernel.time).sum();
+            line(ui, &format!("{} others", others.len()), "", ms(time), ms(total));
         }
     });
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn late_frames_are_counted_in_the_last_bin() {
-        let bins = histogram([0.0, 1.9, 2.0, 39.0, 5000.0, f32::NAN].into_iter());
-        assert_eq!((bins[0], bins[1], bins[BINS - 1], bins.iter().sum::<usize>()), (2, 1, 2, 5));
-    }
-
-    #[test]
-    fn percentiles_are_frames_that_were() {
-        let sorted: Vec<f32> = (1..=100).map(|ms| ms as f32).collect();
-        assert_eq!([0.5, 0.95, 0.99].map(|share| percentile(&sorted, share)), [50.0, 95.0, 99.0]);
-        assert_eq!((percentile(&[7.0], 0.5), percentile(&[], 0.5)), (7.0, 0.0));
-    }
+fn line(ui: &mut Ui, name: &str, calls: &str, ms: f64, total_ms: f64) {
+    let colours = theme::palette(ui);
+    ui.horizontal(|ui| {
+        let width = (ui.available_width() * 0.34).min(240.0);
+        let galley = controls::one_line(ui, name, theme::mono(), colours.text, width - 8.0);
+        ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(width);
+            ui.label(galley);
+        });
+        for (text, width) in [(calls, 44.0), (format!("{ms:.2} ms").as_str(), 78.0)] {
+            ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::right_to_left(Align::Center), |ui| {
+                ui.set_min_width(width);
+                ui.label(RichText::new(text).color(colours.weak));
+            });
+        }
+        controls::bar(ui, name, (ms / total_ms.max(1e-9)) as f32, colours.accent);
+    });
 }

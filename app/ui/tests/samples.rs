@@ -1,6 +1,7 @@
 //! States of the window for its tests: empty, loading, failed and full.
 
 use crate::store::settings::{Device as Chosen, Settings};
+use crate::ui::frames::Times;
 use crate::ui::state::*;
 use crate::ui::view::{Meters, View};
 use crate::ui::widgets::spectrogram::MelImage;
@@ -255,14 +256,29 @@ fn figures() -> Figures {
     let frame = |i: usize| {
         4.0 + 3.0 * ((i * 37 % 101) as f32 / 101.0).powi(2) * 2.0 + if i.is_multiple_of(53) { 15.0 } else { 0.0 }
     };
-    let kernels =
-        [("matvec_bf16", 812.0), ("attention_decode", 341.0), ("rms_norm", 96.0), ("gate", 71.0), ("sample", 38.0)];
+    let late = |i: usize| 9.0 * ((i * 61 % 97) as f32 / 97.0).powi(3);
+    let frames = Frames {
+        busy: Times { cost_ms: (0..600).map(frame).collect(), late_ms: (0..580).map(|i| 3.0 * late(i)).collect() },
+        quiet: Times { cost_ms: (0..310).map(|i| 0.7 * frame(i)).collect(), late_ms: (0..290).map(late).collect() },
+    };
+    let kernel = |(name, calls, us): (&str, usize, u64)| KernelTime {
+        name: name.into(),
+        calls,
+        time: Duration::from_micros(us),
+    };
+    let kernels = [
+        ("matvec_bf16", 73, 812),
+        ("attention_decode", 18, 341),
+        ("rms_norm", 37, 96),
+        ("gate", 18, 71),
+        ("sample", 1, 38),
+    ];
     Figures {
         cache_len: 1383,
         answers: (0..14).map(answer).collect(),
         prefill_per_s: 1840.0,
-        frames_ms: (0..600).map(frame).collect(),
-        kernels: kernels.map(|(name, us)| (name.to_string(), us)).to_vec(),
+        frames,
+        kernels: Kernels::Told(kernels.map(kernel).to_vec()),
     }
 }
 

@@ -11,7 +11,9 @@ use crate::store::settings::{Device, Settings};
 use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::devices;
 use crate::ui::media::{Encoded, Media};
-use crate::ui::state::{Action, Conversation, Engine, Fetching, Line, Loaded, Look, Message, Part, Progress, Role};
+use crate::ui::state::{
+    Action, Conversation, Engine, Fetching, Kernels, Line, Loaded, Look, Message, Page, Part, Phase, Progress, Role,
+};
 use crate::worker::{Command, Event, LoadRequest, Past, Piece};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ impl Update<'_> {
                     hears: loaded.hears,
                 });
                 self.memory.image_tokens = loaded.image_tokens;
+                // Those of another model, or of another adapter.
+                (self.state.figures.kernels, self.memory.unprofiled) = (Kernels::Unknown, false);
             }
             Event::NotLoaded(problem) => self.state.engine = Engine::Failed(problem),
             Event::Read { tokens, time } => self.read(tokens, time),
@@ -68,6 +72,9 @@ impl Update<'_> {
                 }
             }
             Event::Looks { answer, looks } => self.looked(answer, looks),
+            Event::Kernels(kernels) => {
+                self.state.figures.kernels = kernels.map_or(Kernels::Untold, Kernels::Told);
+            }
             // The window draws it; see `Desk::spectrogram`.
             Event::Mel(_) => {}
         }
@@ -90,6 +97,18 @@ impl Update<'_> {
                 tokens_per_frame: tokens_per_frame as f32,
                 prefill_tokens_per_s: mean as f32,
             });
+        }
+    }
+
+    /// Asks where the time of a token goes, once an answer, while the page that shows it is in front and the engine has nothing
+    /// better to do.
+    pub(super) fn profile(&mut self) {
+        let wanted = self.memory.unprofiled && self.state.page == Page::Engine;
+        let idle = self.state.live.phase == Phase::Idle && self.memory.turn.is_none() && !self.state.answering();
+        if wanted && idle && self.state.loaded().is_some() {
+            self.memory.unprofiled = false;
+            let sampling = self.sampling();
+            self.engine(Command::Profile(sampling));
         }
     }
 
@@ -386,4 +405,75 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
     let versions = message.versions.iter().map(|version| version.get()).collect();
     (Message { speed, versions, ..blank(id, role, shown, progress) }, Past { id, role, parts: given })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::LiveEvent;
+    use crate::ui::state::{Action, State};
+    use crate::ui::update::{Memory, Msg, update};
+    use percept::session::{StopReason, Timings};
+
+    struct Told {
+        state: State,
+        memory: Memory,
+    }
+
+    impl Told {
+        /// How often the engine is asked where the time of a token goes.
+        fn asks(&mut self, msg: Msg) -> usize {
+            let effects = update(&mut self.state, &mut self.memory, msg, Duration::from_secs(1));
+            let is_asked = |effect: &&Effect| matches!(effect, Effect::Worker(Command::Profile(_)));
+            effects.iter().filter(is_asked).count()
+        }
+
+        /// The answer that comes is complete.
+        fn answered(&mut self) -> Msg {
+            let answer = self.state.conversation.messages.last().map_or(0, |message| message.id);
+            Msg::Worker(Event::Done { answer, reason: StopReason::End, timings: Timings::default() })
+        }
+    }
+
+    fn ready() -> Msg {
+        Msg::Worker(Event::Ready(Box::new(crate::worker::Loaded {
+            model: "m".into(),
+            adapter: "a".into(),
+            precision: "bf16".into(),
+            weight_bytes: 1,
+            context: 512,
+            image_tokens: None,
+            hears: true,
+        })))
+    }
+
+    #[test]
+    fn kernels_are_measured_once_an_answer_and_never_beside_one() {
+        let settings = Settings { speak: false, ..Settings::default() };
+        let mut told = Told { state: State::new(settings), memory: Memory::default() };
+        let phase = |phase| Msg::Live(LiveEvent::Phase(phase));
+        let show = |page| Msg::Action(Action::Show(page));
+        assert_eq!([told.asks(ready()), told.asks(show(Page::Engine))], [0, 0], "nothing was answered yet");
+        assert_eq!(told.asks(Msg::Action(Action::Send("Hello".into()))), 0);
+        assert_eq!(told.asks(Msg::Tick), 0, "an answer comes");
+        let done = told.answered();
+        assert_eq!([told.asks(done), told.asks(Msg::Tick)], [1, 0]);
+
+        // Another page is in front, then somebody speaks.
+        told.asks(show(Page::Conversation));
+        told.asks(Msg::Action(Action::Send("Hello".into())));
+        let done = told.answered();
+        assert_eq!([told.asks(done), told.asks(Msg::Live(LiveEvent::TurnOpened))], [0, 0]);
+        assert_eq!([told.asks(phase(Phase::Listening)), told.asks(show(Page::Engine))], [0, 0]);
+        assert_eq!([told.asks(Msg::Live(LiveEvent::TurnForgotten)), told.asks(phase(Phase::Idle))], [0, 1]);
+
+        // Those of another model are not those of this one.
+        let event = Event::Kernels(Some(Vec::new()));
+        told.asks(Msg::Worker(event));
+        assert_eq!(told.state.figures.kernels, Kernels::Told(Vec::new()));
+        told.asks(Msg::Worker(Event::Kernels(None)));
+        assert_eq!(told.state.figures.kernels, Kernels::Untold);
+        told.asks(ready());
+        assert_eq!(told.state.figures.kernels, Kernels::Unknown);
+    }
 }

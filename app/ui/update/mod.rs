@@ -137,6 +137,8 @@ pub struct Memory {
     /// As for `--adapter`.
     adapter: Option<String>,
     seed: u64,
+    /// An answer has ended since it was last asked where the time of a token goes.
+    unprofiled: bool,
 }
 
 impl Memory {
@@ -201,6 +203,7 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
         }
         Msg::Tick => {}
     }
+    all.profile();
     all.state.notices.retain(|notice| notice.error || notice.at + NOTICE > now);
     all.effects
 }

@@ -125,18 +125,23 @@ impl Update<'_> {
         self.write(Change::Add { message: answer, conversation, role: history::Role::Assistant, text: String::new() });
         let text = vec![Part::Text(String::new())];
         self.say(blank(answer.get(), Role::Model, text, Progress::Open), earlier);
-        let settings = &self.state.settings;
         self.memory.seed = self.memory.seed.wrapping_add(1);
-        let sampling = Sampling {
+        let sampling = self.sampling();
+        self.memory.answering = Some(Answering { id: answer, generating: true });
+        self.engine(Command::Answer { user: user.get(), answer: answer.get(), sampling });
+        self.devices(LiveCommand::AnswerBegun);
+    }
+
+    /// As the settings have it.
+    pub(super) fn sampling(&self) -> Sampling {
+        let settings = &self.state.settings;
+        Sampling {
             temperature: settings.temperature,
             top_p: settings.top_p,
             top_k: settings.top_k,
             max_tokens: settings.max_tokens,
             seed: self.memory.seed,
-        };
-        self.memory.answering = Some(Answering { id: answer, generating: true });
-        self.engine(Command::Answer { user: user.get(), answer: answer.get(), sampling });
-        self.devices(LiveCommand::AnswerBegun);
+        }
     }
 
     /// Ends answer and speech. With `spoken` only so many bytes of the answer were heard, and only those count.
@@ -249,6 +254,7 @@ impl Update<'_> {
         if self.state.figures.answers.len() > super::ANSWERS {
             self.state.figures.answers.pop_front();
         }
+        self.memory.unprofiled = true;
         let Some(message) = self.open_answer(id) else { return };
         message.speed = Some((timings.tokens, timings.first_token, per_s));
         let (state, why) = match reason {

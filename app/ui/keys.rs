@@ -2,6 +2,7 @@
 
 use super::state::{Action, Line, Page, Role, State};
 use super::view::{Field, View};
+use super::widgets::{composer, sidebar};
 use crate::store::settings::Settings;
 use eframe::egui;
 use egui::{Context, Event, InputState, Key, KeyboardShortcut, ModifierNames, Modifiers};
@@ -148,8 +149,9 @@ pub fn handle(ctx: &Context, state: &State, view: &mut View, actions: &mut Vec<A
     if let Some(name) = view.capturing {
         return capture(ctx, name, state, view, actions);
     }
-    talk(ctx, state, view, actions);
+    // In this order: a space behind a letter in one slow frame belongs to the message.
     type_anywhere(ctx, state, view);
+    talk(ctx, state, view, actions);
     // Escape closes what lies on top by itself.
     let covered =
         view.enlarged.is_some() || view.path.is_some() || view.renaming.is_some() || egui::Popup::is_any_open(ctx);
@@ -219,7 +221,7 @@ fn type_anywhere(ctx: &Context, state: &State, view: &View) {
     let free = ctx.memory(|memory| memory.focused().is_none()) && !covered && state.page == Page::Conversation;
     let typed = |event: &Event| matches!(event, Event::Text(text) if !text.trim().is_empty());
     if free && ctx.input(|input| input.events.iter().any(typed)) {
-        ctx.memory_mut(|memory| memory.request_focus(super::widgets::composer::field()));
+        ctx.memory_mut(|memory| memory.request_focus(composer::field()));
     }
 }
 
@@ -231,7 +233,7 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
         Does::Send | Does::NewLine | Does::Talk => {}
         Does::New => {
             actions.push(Action::New);
-            view.focus = Some(Field::Composer);
+            go_to(Field::Composer, composer::field(), ctx, view);
         }
         Does::Stop if state.answering() => actions.push(Action::Stop),
         Does::Stop if state.editing.is_some() => actions.push(Action::CancelEdit),
@@ -243,11 +245,14 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
         Does::Look => last(Role::Model).into_iter().for_each(|message| look(message.id, state, view, actions)),
         Does::Retry | Does::Edit => {}
         Does::Attach => attach(state, view, actions),
-        Does::Input => view.focus = Some(Field::Composer),
+        Does::Input => go_to(Field::Composer, composer::field(), ctx, view),
         Does::Mute => actions.push(Action::Mute(!state.live.muted)),
         Does::Speak => actions.push(Action::Speak(!state.live.speak)),
         Does::Camera => actions.push(Action::Camera(!state.live.camera)),
-        Does::Search => (view.list, view.focus) = (Some(true), Some(Field::Search)),
+        Does::Search => {
+            view.list = Some(true);
+            go_to(Field::Search, sidebar::search_field(), ctx, view);
+        }
         Does::List => view.list = Some(!view.list.unwrap_or(ctx.content_rect().width() >= super::theme::WIDE)),
         Does::Previous | Does::Next => {
             let at = state.lines.iter().position(|line| Some(line.id) == open);
@@ -293,6 +298,13 @@ pub fn attach(state: &State, view: &mut View, actions: &mut Vec<Action>) {
     } else {
         (view.path, view.focus) = (Some(String::new()), Some(Field::Path));
     }
+}
+
+/// Gives a field the keyboard before it is drawn, so that what is typed behind the keys in one slow frame lands there, and once
+/// more when it is drawn, for it may not be there yet.
+fn go_to(field: Field, id: egui::Id, ctx: &Context, view: &mut View) {
+    ctx.memory_mut(|memory| memory.request_focus(id));
+    view.focus = Some(field);
 }
 
 /// Opens the field for another title.

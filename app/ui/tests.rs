@@ -386,6 +386,36 @@ fn letters_typed_anywhere_begin_a_message() {
 }
 
 #[test]
+fn what_is_typed_within_one_slow_frame_is_typed() {
+    let mut harness = blind(Window::new(samples::empty()), MIDDLE);
+    let h = &mut harness;
+    let key = |key, pressed, modifiers| Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+    let words = || {
+        "So what?".chars().flat_map(move |letter| {
+            // The key for talking is one of them.
+            let code = if letter == ' ' { Key::Space } else { Key::A };
+            let text = Event::Text(letter.into());
+            [key(code, true, Modifiers::NONE), text, key(code, false, Modifiers::NONE)]
+        })
+    };
+    // Where nothing has the keyboard, where the search has it, and where it is to have it.
+    let send = Action::Send("So what?".into());
+    for (first, begin, expected) in [
+        ((Modifiers::NONE, Key::Escape), None, vec![send.clone()]),
+        ((Modifiers::COMMAND, Key::K), Some(Key::L), vec![send]),
+        ((Modifiers::NONE, Key::Escape), Some(Key::K), vec![Action::Search("So what?".into())]),
+    ] {
+        h.state_mut().state.conversation = Conversation::default();
+        press(h, first.0, first.1);
+        let begin = begin.map(|code| key(code, true, Modifiers::COMMAND));
+        h.input_mut().events.extend(begin.into_iter().chain(words()));
+        h.run_steps(2);
+        press(h, Modifiers::NONE, Key::Enter);
+        assert_eq!(taken(h), expected);
+    }
+}
+
+#[test]
 fn the_size_is_a_setting_with_keys() {
     let mut harness = blind(Window::new(samples::empty()), MIDDLE);
     let h = &mut harness;

@@ -260,7 +260,11 @@ impl Update<'_> {
                 self.state.attached.push(part.part.clone());
                 self.memory.attached.push(part);
             }
-            (Purpose::Frame, Ok(frame)) => self.frame(frame),
+            (Purpose::Frame, Ok(frame)) => self.frame(Some(frame)),
+            (Purpose::Frame, Err(problem)) => {
+                self.trouble(problem);
+                self.frame(None);
+            }
             (Purpose::Ask(text), Ok(frame)) => {
                 self.memory.attached.push(frame);
                 self.send(text);
@@ -270,7 +274,7 @@ impl Update<'_> {
                 self.memory.preview = None;
                 self.send(text);
             }
-            (Purpose::Attach | Purpose::Frame, Err(problem)) => self.trouble(problem),
+            (Purpose::Attach, Err(problem)) => self.trouble(problem),
         }
     }
 

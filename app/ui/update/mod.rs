@@ -154,6 +154,10 @@ struct Turn {
     samples: Vec<f32>,
     /// Sound that waits for the camera's picture, since pictures are understood best in front of what is asked about them.
     held: Option<Vec<f32>>,
+    /// That picture is being encoded.
+    coming: bool,
+    /// All was said; only the picture lacks.
+    ended: bool,
     parts: Vec<Encoded>,
 }
 

@@ -335,6 +335,9 @@ impl Update<'_> {
                 }
             }
             LiveEvent::Frame(frame) => {
+                if let Some(turn) = &mut self.memory.turn {
+                    turn.coming = true;
+                }
                 let name = "camera".to_string();
                 self.effects.push(Effect::Encode(Purpose::Frame, Media::Picture { image: frame, name }));
             }
@@ -343,6 +346,9 @@ impl Update<'_> {
     }
 
     fn turn_opened(&mut self) {
+        if self.memory.turn.as_ref().is_some_and(|turn| turn.ended) {
+            self.frame(None);
+        }
         let mut turn = Turn { parts: self.take_attached(), ..Turn::default() };
         for part in &turn.parts {
             self.effects.push(Effect::Worker(Command::Push(part.given())));
@@ -359,7 +365,8 @@ impl Update<'_> {
         match &mut turn.held {
             Some(held) => {
                 held.extend_from_slice(&samples);
-                if held.len() > WAITING {
+                // However late a busy machine is: a picture that is on its way belongs to what is said.
+                if held.len() > WAITING && !turn.coming {
                     self.release();
                 }
             }
@@ -376,21 +383,34 @@ impl Update<'_> {
         }
     }
 
-    /// What the camera shows, encoded: it belongs to the message that is spoken, if that has no picture yet.
-    pub(super) fn frame(&mut self, frame: Encoded) {
-        if let Part::Picture { image, .. } = &frame.part {
+    /// What the camera shows, encoded, if that could be done: it belongs to the message that is spoken, if that has no picture yet.
+    pub(super) fn frame(&mut self, frame: Option<Encoded>) {
+        if let Some(Encoded { part: Part::Picture { image, .. }, .. }) = &frame {
             self.state.given = Some((image.clone(), self.now));
         }
-        if let Some(turn) = &mut self.memory.turn
-            && turn.held.is_some()
+        let Some(turn) = &mut self.memory.turn else { return };
+        turn.coming = false;
+        let ended = turn.ended;
+        if turn.held.is_some()
+            && let Some(frame) = frame
         {
             self.effects.push(Effect::Worker(Command::Push(frame.given())));
             turn.parts.push(frame);
             self.release();
         }
+        if ended {
+            self.turn_ended();
+        }
     }
 
     fn turn_ended(&mut self) {
+        if let Some(turn) = &mut self.memory.turn
+            && turn.coming
+            && turn.held.is_some()
+        {
+            turn.ended = true;
+            return;
+        }
         self.release();
         let Some(turn) = self.memory.turn.take() else { return };
         let Turn { samples, mut parts, .. } = turn;
@@ -450,4 +470,58 @@ impl Update<'_> {
 pub(super) fn blank(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -> Message {
     let (thinking, looks, versions) = (String::new(), Vec::new(), vec![id]);
     Message { id, role, parts, thinking, progress, spoken_bytes: 0, speed: None, looks, versions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::settings::Settings;
+    use crate::ui::state::State;
+    use crate::ui::update::{Memory, Msg, update};
+    use percept::Image;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// What the engine is told, in a word each, of what happens one after the other.
+    fn told(all: Vec<Msg>) -> Vec<&'static str> {
+        let (mut state, mut memory) = (State::new(Settings::default()), Memory::default());
+        state.live.camera = true;
+        let effects = all.into_iter().flat_map(|msg| update(&mut state, &mut memory, msg, Duration::ZERO));
+        let word = |effect| match effect {
+            Effect::Worker(Command::Push(_)) => Some("picture"),
+            Effect::Worker(Command::Hear(_)) => Some("sound"),
+            Effect::Worker(Command::Answer { .. }) => Some("answer"),
+            _ => None,
+        };
+        effects.filter_map(word).collect()
+    }
+
+    #[test]
+    fn a_picture_that_is_on_its_way_is_waited_for() {
+        let image = || Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] });
+        let encoded = || crate::ui::media::encode(Media::Picture { image: image(), name: "camera".into() });
+        let opened = || Msg::Live(LiveEvent::TurnOpened);
+        let seen = || Msg::Live(LiveEvent::Frame(image()));
+        let heard = || Msg::Live(LiveEvent::Heard(vec![0.0; WAITING]));
+        let ended = || Msg::Live(LiveEvent::TurnEnded);
+        let came = |outcome| Msg::Encoded(Purpose::Frame, outcome);
+        assert_eq!(
+            told(vec![opened(), seen(), heard(), came(encoded()), heard(), ended()]),
+            ["picture", "sound", "sound", "answer"]
+        );
+        // A window that is slow takes all of it in at once.
+        assert_eq!(
+            told(vec![opened(), seen(), heard(), heard(), ended(), came(encoded())]),
+            ["picture", "sound", "answer"]
+        );
+        // No picture, or a camera that does not start.
+        let problem = || came(Err("a full disk".into()));
+        assert_eq!(told(vec![opened(), seen(), heard(), heard(), ended(), problem()]), ["sound", "answer"]);
+        assert_eq!(told(vec![opened(), heard(), heard(), seen(), came(encoded()), ended()]), ["sound", "answer"]);
+        // Somebody speaks again before it is there.
+        assert_eq!(
+            told(vec![opened(), seen(), heard(), ended(), opened(), heard(), heard(), ended()]),
+            ["sound", "answer", "sound", "answer"]
+        );
+    }
 }

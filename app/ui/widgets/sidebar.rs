@@ -9,7 +9,7 @@ use crate::ui::view::{Field, View};
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{
-    Align, Color32, Frame, Key, Layout, Margin, Popup, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, UiBuilder,
+    Align, Color32, Frame, Id, Key, Layout, Margin, Popup, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, UiBuilder,
     WidgetInfo, pos2, vec2,
 };
 
@@ -19,6 +19,11 @@ const PAGES: [(Page, Icon, &str); 4] = [
     (Page::Engine, Icon::Engine, "Engine"),
     (Page::Settings, Icon::Settings, "Settings"),
 ];
+
+/// The field of the search.
+pub fn search_field() -> Id {
+    Id::unique("search")
+}
 
 /// Whether the list has its room.
 pub fn is_open(view: &View, width: f32) -> bool {
@@ -111,12 +116,9 @@ fn search(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let before = view.search.clone();
     let full = ui.available_width();
-    let edit = TextEdit::singleline(&mut view.search).hint_text("Search").desired_width(full).margin(Margin {
-        left: 32,
-        right: 30,
-        top: 6,
-        bottom: 6,
-    });
+    let margin = Margin { left: 32, right: 30, top: 6, bottom: 6 };
+    let edit = TextEdit::singleline(&mut view.search).id(search_field()).hint_text("Search");
+    let edit = edit.desired_width(full).margin(margin);
     let response = ui.add(edit).accessible_name("Search conversations");
     let lens = Rect::from_center_size(response.rect.left_center() + vec2(18.0, 0.0), vec2(16.0, 16.0));
     Icon::Search.paint(ui.painter(), lens, colours.weak);

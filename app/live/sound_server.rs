@@ -172,7 +172,7 @@ fn soak(folder: &Path) {
     assert!(lost.iter().all(|lost| *lost >= 3), "{lost:?}");
     // Where the default device changes it is opened anew without a loss.
     assert!((0..2).all(|at| found[at] > lost[at]), "{found:?} {lost:?}");
-    assert!(heard >= 5 && spoken >= 3 && asked - heard - disturbed <= 1, "{asked} {heard} {disturbed} {spoken}");
+    assert!(heard >= 5 && spoken >= 3 && asked - heard - disturbed <= 2, "{asked} {heard} {disturbed} {spoken}");
     assert!(over < u64::from(RATE), "{over} samples of the microphone were dropped");
 }
 

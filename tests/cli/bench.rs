@@ -60,8 +60,8 @@ fn a_token_is_taken_apart_where_the_adapter_tells() {
         let report: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
         let tokens = report["model"]["by_shader"].as_array().unwrap();
         assert_eq!(tokens.len(), usize::from(tells), "{report}");
-        let shaders = tokens.iter().flat_map(|token| token["shaders"].as_array().unwrap());
-        assert!(shaders.fold(true, |all, it| all && it["dispatches"].as_u64() > Some(0)), "{report}");
+        let mut shaders = tokens.iter().flat_map(|token| token["shaders"].as_array().unwrap());
+        assert!(shaders.all(|it| it["dispatches"].as_u64() > Some(0)), "{report}");
     }
     let outcome = home.run(&["bench", "--kernel-times"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.stdout);

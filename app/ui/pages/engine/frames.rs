@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn shares_are_told_in_words() {
-        let told = in_words(Quantiles { half: 3.14, most: 9.96, nearly: 12.4, longest: 31.0, count: 312 });
+        let told = in_words(Quantiles { half: 3.12, most: 9.96, nearly: 12.4, longest: 31.0, count: 312 });
         assert_eq!(told, "half within 3.1 ms, 95 of 100 within 10, 99 within 12, longest 31 (312 frames)");
         assert!(in_words(Quantiles::of([1.0]).unwrap()).ends_with("longest 1.0 (1 frame)"));
     }

@@ -82,7 +82,7 @@ impl Update<'_> {
 
     /// The model knows so many messages less, so they need not be held for it.
     fn forgot(&mut self, messages: usize) {
-        let last = self.memory.past.drain(..messages.min(self.memory.past.len())).last();
+        let last = self.memory.past.drain(..messages.min(self.memory.past.len())).next_back();
         let after = last.map_or(self.state.conversation.known_from, |past| past.id + 1);
         self.state.conversation.known_from = self.memory.past.first().map_or(after, |past| past.id);
     }

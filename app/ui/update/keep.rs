@@ -154,6 +154,7 @@ impl Update<'_> {
             StoreEvent::Failed(Question::Load(id), problem) => {
                 if self.state.conversation.id == Some(id.get()) {
                     self.state.conversation = Conversation::default();
+                    self.begin_with_turn();
                 }
                 self.trouble(problem);
             }
@@ -233,7 +234,7 @@ impl Update<'_> {
         }
         self.state.conversation = conversation;
         self.put_away();
-        self.begin();
+        self.begin_with_turn();
     }
 
     /// The dialog that chooses files is closed.

@@ -156,7 +156,7 @@ struct Turn {
     held: Option<Vec<f32>>,
     /// That picture is being encoded.
     coming: bool,
-    /// All was said; only the picture lacks.
+    /// All was said; only the picture lacks, or the conversation that is being opened.
     ended: bool,
     parts: Vec<Encoded>,
 }

@@ -405,8 +405,7 @@ impl Update<'_> {
 
     fn turn_ended(&mut self) {
         if let Some(turn) = &mut self.memory.turn
-            && turn.coming
-            && turn.held.is_some()
+            && (turn.coming && turn.held.is_some() || self.state.conversation.loading)
         {
             turn.ended = true;
             return;
@@ -417,6 +416,18 @@ impl Update<'_> {
         parts.push(Encoded::spoken(samples));
         let user = self.add_message(parts, String::new(), Vec::new());
         self.answer(user, Vec::new());
+    }
+
+    /// The conversation was opened while somebody spoke already: what was spoken comes behind it.
+    pub(super) fn begin_with_turn(&mut self) {
+        self.begin();
+        let Some(turn) = &self.memory.turn else { return };
+        let parts = turn.parts.iter().map(|part| Command::Push(part.given()));
+        let heard = turn.held.is_none().then(|| Command::Hear(turn.samples.clone()));
+        self.effects.extend(parts.chain(heard).map(Effect::Worker));
+        if turn.ended {
+            self.turn_ended();
+        }
     }
 
     fn device(&mut self, event: LiveEvent) {
@@ -475,8 +486,10 @@ pub(super) fn blank(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::history::Summary;
     use crate::store::settings::Settings;
-    use crate::ui::state::State;
+    use crate::store::thread::StoreEvent;
+    use crate::ui::state::{Action, State};
     use crate::ui::update::{Memory, Msg, update};
     use percept::Image;
     use std::sync::Arc;
@@ -488,12 +501,29 @@ mod tests {
         state.live.camera = true;
         let effects = all.into_iter().flat_map(|msg| update(&mut state, &mut memory, msg, Duration::ZERO));
         let word = |effect| match effect {
+            Effect::Worker(Command::Begin(_)) => Some("past"),
             Effect::Worker(Command::Push(_)) => Some("picture"),
             Effect::Worker(Command::Hear(_)) => Some("sound"),
             Effect::Worker(Command::Answer { .. }) => Some("answer"),
             _ => None,
         };
         effects.filter_map(word).collect()
+    }
+
+    #[test]
+    fn what_is_spoken_while_a_conversation_is_opened_waits_for_it() {
+        let id = Id::fresh();
+        let summary = Summary { id, title: "Cats".into(), model: None, created: 0, changed: 0 };
+        let loaded = StoreEvent::Loaded(history::Conversation { summary, messages: Vec::new() });
+        // Where it cannot be opened, what was spoken begins a new one.
+        let failed = StoreEvent::Failed(Question::Load(id), "a broken disk".into());
+        for outcome in [loaded, failed] {
+            let heard = LiveEvent::Heard(vec![0.0; WAITING + 1]);
+            let spoken = [LiveEvent::TurnOpened, heard, LiveEvent::TurnEnded].map(Msg::Live);
+            let open = Msg::Action(Action::Open(id.get()));
+            let all = [open].into_iter().chain(spoken).chain([Msg::Store(outcome)]);
+            assert_eq!(told(all.collect()), ["sound", "past", "sound", "answer"]);
+        }
     }
 
     #[test]

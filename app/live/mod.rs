@@ -27,15 +27,13 @@ mod voice;
 #[cfg(test)]
 mod sound_server;
 #[cfg(test)]
-mod sounds;
+pub mod sounds;
 #[cfg(test)]
 mod tests;
 
 pub use camera::cameras;
 pub use devices::{Choice, Kind, Listed};
 pub use frames::FrameBudget;
-#[cfg(test)]
-pub use from_file::Fault;
 pub use from_file::{FedCamera, FedMicrophone, KeptSpeaker, read_sound};
 pub use meters::Meters;
 #[cfg(test)]
@@ -44,6 +42,8 @@ pub use sound_cards::{microphones, speakers};
 pub use turn::{Phase, TurnSettings};
 pub use voice::{Synthesis, Voice, VoiceSettings, voices};
 
+#[cfg(test)]
+use from_file::Fault;
 use percept::media::Image;
 use pipeline::Pipeline;
 use std::sync::Arc;

@@ -90,11 +90,8 @@ fn a_soak_with_a_sound_server_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut server) = serve(folder.path()) else { return };
     let mut test = again("a_soak_with_a_sound_server_that_is_killed", folder.path());
-    let mut seed = 5u32;
-    let mut draw = |least: u64, most: u64| {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        Duration::from_millis(least + u64::from(seed >> 8) % (most - least))
-    };
+    let mut draw = sounds::draws(5);
+    let mut draw = |least: u64, most: u64| Duration::from_millis(least + u64::from(draw()) % (most - least));
     let begun = Instant::now();
     while begun.elapsed() + Duration::from_secs(25) < SOAK {
         std::thread::sleep(draw(8_000, 22_000));

@@ -1,6 +1,5 @@
 //! The whole conversation with devices that are files, in compressed time.
 
-use super::from_file::Fault;
 use super::pipeline::Pipeline;
 use super::sounds;
 use super::*;
@@ -305,22 +304,8 @@ fn pictures_are_chosen_in_turns_only() {
 /// Three minutes in which each device is unplugged again and again, at times drawn from a seed.
 #[test]
 fn a_soak_with_devices_that_come_and_go() {
-    let mut seed = 7u32;
-    let mut draw = |most: u32| {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) % most
-    };
-    let mut faults = || -> Vec<Fault> {
-        let mut at = 0;
-        let mut all = Vec::new();
-        while at < 150_000 {
-            at += 4_000 + draw(20_000);
-            let lasts = 200 + draw(4_000);
-            all.push(Fault { from: Duration::from_millis(at.into()), lasts: Duration::from_millis(lasts.into()) });
-            at += lasts;
-        }
-        all
-    };
+    let mut draw = sounds::draws(7);
+    let mut faults = || sounds::faults(&mut draw, (4_000, 20_000), Duration::from_secs(150));
     let microphone = FedMicrophone::default().with_faults(faults());
     microphone.stand_in(Room::new(90, 0.3));
     let speaker = KeptSpeaker::default().heard_by(&microphone).with_faults(faults());

@@ -13,9 +13,16 @@ macro_rules! words {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$of])* $variant,)* }
 
+        impl $name {
+            /// As it stands in the database.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+
         impl ToSql for $name {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(ToSqlOutput::from(match self { $($name::$variant => $word,)* }))
+                Ok(ToSqlOutput::from(self.word()))
             }
         }
 

@@ -238,7 +238,7 @@ fn the_engine_page_tells_where_the_time_of_a_token_goes() {
     table.wait("the kernels", |table| table.desk.state.figures.kernels != Kernels::Unknown);
     match &table.desk.state.figures.kernels {
         Kernels::Told(kernels) => {
-            assert!(kernels.iter().any(|kernel| kernel.name == "sample" && kernel.calls == 1), "{kernels:?}");
+            assert!(kernels.iter().any(|kernel| kernel.shader == "sample" && kernel.dispatches == 1), "{kernels:?}");
             assert!(kernels.iter().any(|kernel| !kernel.time.is_zero()), "{kernels:?}");
         }
         other => {

@@ -4,7 +4,7 @@
 
 use super::held::{Table, asset, said};
 use super::state::{Action, Phase, Progress, Role};
-use crate::live::{Choice, Fault, FedCamera, FedMicrophone, KeptSpeaker, Room};
+use crate::live::{Choice, FedCamera, FedMicrophone, KeptSpeaker, Room, sounds};
 use std::time::{Duration, Instant};
 
 /// A minute of the conversation, as it was at its end.
@@ -20,28 +20,6 @@ fn number(name: &str, default: f64) -> f64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
-/// Random numbers of a seed.
-fn draws(mut seed: u32) -> impl FnMut(u32) -> u32 {
-    move |most| {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) % most
-    }
-}
-
-/// Times at which a device is gone: once in a minute or so, for up to four seconds.
-fn faults(seed: u32, lasts: Duration) -> Vec<Fault> {
-    let mut draw = draws(seed);
-    let mut all = Vec::new();
-    let mut at = Duration::from_secs(8);
-    while at + Duration::from_secs(20) < lasts {
-        at += Duration::from_millis((10_000 + draw(50_000)).into());
-        let gone = Duration::from_millis((200 + draw(4_000)).into());
-        all.push(Fault { from: at, lasts: gone });
-        at += gone;
-    }
-    all
-}
-
 /// Memory of this process that is really there, in MiB; 0 where the system does not tell.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -54,10 +32,13 @@ fn a_long_conversation_with_devices_that_come_and_go() {
     let (minutes, pace) = (number("PERCEPT_SOAK_MINUTES", 2.0), number("PERCEPT_SOAK_PACE", 4.0));
     let lasts = Duration::from_secs_f64(60.0 * minutes);
     let data = tempfile::tempdir().unwrap();
-    let microphone = FedMicrophone::default().with_faults(faults(1, lasts));
+    // Once in a minute or so, and none at the end.
+    let end = lasts.saturating_sub(Duration::from_secs(20));
+    let faults = |seed| sounds::faults(&mut sounds::draws(seed), (10_000, 50_000), end);
+    let microphone = FedMicrophone::default().with_faults(faults(1));
     microphone.stand_in(Room::new(90, 0.3));
-    let speaker = KeptSpeaker::default().heard_by(&microphone).with_faults(faults(2, lasts));
-    let camera = FedCamera::open(&asset("asked.png")).unwrap().with_faults(faults(3, lasts));
+    let speaker = KeptSpeaker::default().heard_by(&microphone).with_faults(faults(2));
+    let camera = FedCamera::open(&asset("asked.png")).unwrap().with_faults(faults(3));
     let begun = Instant::now();
     let mut table = Table::with(microphone, speaker, data.path(), |options| {
         options.camera = Some(Choice::File(camera));

@@ -2,7 +2,8 @@
 
 pub use super::frames::Frames;
 pub use crate::live::Phase;
-pub use crate::worker::{KernelTime, Look, Role};
+pub use crate::worker::{Look, Role};
+pub use percept::gpu::ShaderTime;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +86,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// That says so much, for the first time at its place.
+    pub fn new(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -> Message {
+        let (thinking, looks, versions) = (String::new(), Vec::new(), vec![id]);
+        Message { id, role, parts, thinking, progress, spoken_bytes: 0, speed: None, looks, versions }
+    }
+
     /// The text of an answer, or what was typed.
     pub fn text(&self) -> &str {
         self.parts
@@ -195,7 +202,7 @@ pub enum Kernels {
     /// The adapter has no time stamps.
     Untold,
     /// The slowest first.
-    Told(Vec<KernelTime>),
+    Told(Vec<ShaderTime>),
 }
 
 /// A device to choose.

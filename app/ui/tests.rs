@@ -65,17 +65,7 @@ impl State {
 /// As much of what the program does with actions as these tests need.
 fn answer(state: &mut State, action: Action) {
     let messages = &mut state.conversation.messages;
-    let new = |id, role, text: &str, progress| Message {
-        id,
-        role,
-        parts: vec![Part::Text(text.into())],
-        thinking: String::new(),
-        progress,
-        spoken_bytes: 0,
-        speed: None,
-        looks: Vec::new(),
-        versions: vec![id],
-    };
+    let new = |id, role, text: &str, progress| Message::new(id, role, vec![Part::Text(text.into())], progress);
     match action {
         Action::Show(page) => state.page = page,
         Action::Send(text) => {

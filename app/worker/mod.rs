@@ -90,18 +90,7 @@ pub enum Event {
     /// Where each token of an answer looked.
     Looks { answer: i64, looks: Vec<Look> },
     /// The kernels of one token, the slowest first; `None` where the adapter does not tell.
-    Kernels(Option<Vec<KernelTime>>),
-}
-
-/// What a kernel took of a token, on the adapter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KernelTime {
-    /// Its shader.
-    pub name: String,
-    /// How often it was dispatched.
-    pub calls: usize,
-    /// All of these together.
-    pub time: Duration,
+    Kernels(Option<Vec<ShaderTime>>),
 }
 
 /// Where a token looked in one of the pictures.
@@ -384,8 +373,7 @@ impl Engine {
                 break;
             }
         }
-        let kernel = |it: ShaderTime| KernelTime { name: it.shader.into(), calls: it.dispatches, time: it.time };
-        (self.tell)(Event::Kernels(fastest.map(|profile| profile.shaders.into_iter().map(kernel).collect())));
+        (self.tell)(Event::Kernels(fastest.map(|profile| profile.shaders)));
         Ok(())
     }
 }

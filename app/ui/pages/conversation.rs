@@ -160,18 +160,15 @@ fn said(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
 /// The pictures that the model knows, from the first; of a video its first frame.
 fn pictures(state: &State) -> Vec<Arc<Image>> {
     let conversation = &state.conversation;
+    // Stands for those that lie on the disk.
+    let missing = Arc::new(Image { width: 1, height: 1, rgb: vec![128; 3] });
     let known = conversation.messages.iter().filter(|message| message.id >= conversation.known_from);
     let picture = |part: &Part| match part {
         Part::Picture { image, .. } | Part::Video { image, .. } => Some(image.clone()),
-        Part::Away { shape: Shape::Picture { .. } | Shape::Video { .. }, .. } => Some(Arc::new(missing())),
+        Part::Away { shape: Shape::Picture { .. } | Shape::Video { .. }, .. } => Some(missing.clone()),
         Part::Text(_) | Part::Sound { .. } | Part::Away { .. } => None,
     };
     known.flat_map(|message| &message.parts).filter_map(picture).collect()
-}
-
-/// Stands for a picture that lies on the disk.
-fn missing() -> Image {
-    Image { width: 1, height: 1, rgb: vec![128; 3] }
 }
 
 /// While the model is not there: why.

@@ -262,7 +262,7 @@ fn kernels(ui: &mut Ui, kernels: &Kernels) {
         let total: Duration = kernels.iter().map(|kernel| kernel.time).sum();
         title(ui, &format!("{:.1} ms on the adapter, by its own clock; the fastest of a few", ms(total)));
         for kernel in kernels.iter().take(KERNELS) {
-            line(ui, &kernel.name, &format!("{} ×", kernel.calls), ms(kernel.time), ms(total));
+            line(ui, kernel.shader, &format!("{} ×", kernel.dispatches), ms(kernel.time), ms(total));
         }
         let others = &kernels[kernels.len().min(KERNELS)..];
         if !others.is_empty() {

@@ -4,16 +4,10 @@ use super::*;
 
 fn long(messages: i64) -> Window {
     let mut state = samples::empty();
-    let message = |id| Message {
-        id,
-        role: if id % 2 == 1 { Role::User } else { Role::Model },
-        parts: vec![Part::Text(format!("Message {id}. {}", "Some words more. ".repeat((id % 7) as usize * 6)))],
-        thinking: String::new(),
-        progress: Progress::Whole,
-        spoken_bytes: 0,
-        speed: None,
-        looks: Vec::new(),
-        versions: vec![id],
+    let message = |id| {
+        let role = if id % 2 == 1 { Role::User } else { Role::Model };
+        let text = format!("Message {id}. {}", "Some words more. ".repeat((id % 7) as usize * 6));
+        Message::new(id, role, vec![Part::Text(text)], Progress::Whole)
     };
     state.conversation.id = Some(1);
     state.conversation.messages = (1..=messages).map(message).collect();

@@ -184,17 +184,7 @@ fn offers() -> Vec<ModelLine> {
 }
 
 fn message(id: i64, role: Role, parts: Vec<Part>) -> Message {
-    Message {
-        id,
-        role,
-        parts,
-        thinking: String::new(),
-        progress: Progress::Whole,
-        spoken_bytes: 0,
-        speed: None,
-        looks: Vec::new(),
-        versions: vec![id],
-    }
+    Message::new(id, role, parts, Progress::Whole)
 }
 
 fn text(text: &str) -> Part {
@@ -261,11 +251,7 @@ fn figures() -> Figures {
         busy: Times { cost_ms: (0..600).map(frame).collect(), late_ms: (0..580).map(|i| 3.0 * late(i)).collect() },
         quiet: Times { cost_ms: (0..310).map(|i| 0.7 * frame(i)).collect(), late_ms: (0..290).map(late).collect() },
     };
-    let kernel = |(name, calls, us): (&str, usize, u64)| KernelTime {
-        name: name.into(),
-        calls,
-        time: Duration::from_micros(us),
-    };
+    let kernel = |(shader, dispatches, us)| ShaderTime { shader, dispatches, time: Duration::from_micros(us) };
     let kernels = [
         ("matvec_bf16", 73, 812),
         ("attention_decode", 18, 341),

@@ -1,7 +1,6 @@
 //! What engine and disk tell beside answers, what is opened again, what is set.
 
 use super::shelf::{OPENED, away, read_bytes};
-use super::talk::blank;
 use super::{Effect, Opening, Purpose, Update};
 use crate::live::LiveCommand;
 use crate::store::change::Change;
@@ -145,10 +144,11 @@ impl Update<'_> {
                 let media = self.memory.opening.as_ref().and_then(|opening| {
                     opening.loaded.messages.iter().flat_map(|message| &message.media).find(|media| media.id == id)
                 });
-                let Some(media) = media else { return self.found_away(id, bytes) };
-                let name = media.name.clone().unwrap_or_default();
-                let kept = Media::Kept { kind: media.kind, name, bytes: bytes.into() };
-                self.effects.push(Effect::Encode(Purpose::Restore(id), kept));
+                let opened =
+                    media.map(|media| (Purpose::Restore(id), media.kind, media.name.clone().unwrap_or_default()));
+                if let Some((purpose, kind, name)) = opened.or_else(|| self.away(id)) {
+                    self.effects.push(Effect::Encode(purpose, Media::Kept { kind, name, bytes: bytes.into() }));
+                }
             }
             StoreEvent::Exported(path) => self.note(format!("Exported to {}.", path.display())),
             StoreEvent::Failed(Question::Load(id), problem) => {
@@ -348,15 +348,6 @@ impl Update<'_> {
     }
 }
 
-/// What the model is told of a file that is not read.
-fn word(kind: history::Kind) -> &'static str {
-    match kind {
-        history::Kind::Image => "image",
-        history::Kind::Audio => "audio",
-        history::Kind::Video => "video",
-    }
-}
-
 fn found(hit: crate::store::search::Hit) -> Line {
     Line {
         id: hit.conversation.get(),
@@ -383,7 +374,8 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
                 }
                 Some(Err(problem)) => shown.push(Part::Text(format!("({problem})"))),
                 None => {
-                    given.push(Piece::Text(format!("({})", word(media.kind))));
+                    // As the engine calls what a model has no sense for.
+                    given.push(Piece::Text(format!("({})", media.kind.word())));
                     shown.push(away(media));
                 }
             },
@@ -409,76 +401,5 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         .zip(message.seconds)
         .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
     let versions = message.versions.iter().map(|version| version.get()).collect();
-    (Message { speed, versions, ..blank(id, role, shown, progress) }, Past { id, role, parts: given })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::live::LiveEvent;
-    use crate::ui::state::{Action, State};
-    use crate::ui::update::{Memory, Msg, update};
-    use percept::session::{StopReason, Timings};
-
-    struct Told {
-        state: State,
-        memory: Memory,
-    }
-
-    impl Told {
-        /// How often the engine is asked where the time of a token goes.
-        fn asks(&mut self, msg: Msg) -> usize {
-            let effects = update(&mut self.state, &mut self.memory, msg, Duration::from_secs(1));
-            let is_asked = |effect: &&Effect| matches!(effect, Effect::Worker(Command::Profile(_)));
-            effects.iter().filter(is_asked).count()
-        }
-
-        /// The answer that comes is complete.
-        fn answered(&mut self) -> Msg {
-            let answer = self.state.conversation.messages.last().map_or(0, |message| message.id);
-            Msg::Worker(Event::Done { answer, reason: StopReason::End, timings: Timings::default() })
-        }
-    }
-
-    fn ready() -> Msg {
-        Msg::Worker(Event::Ready(Box::new(crate::worker::Loaded {
-            model: "m".into(),
-            adapter: "a".into(),
-            precision: "bf16".into(),
-            weight_bytes: 1,
-            context: 512,
-            image_tokens: None,
-            hears: true,
-        })))
-    }
-
-    #[test]
-    fn kernels_are_measured_once_an_answer_and_never_beside_one() {
-        let settings = Settings { speak: false, ..Settings::default() };
-        let mut told = Told { state: State::new(settings), memory: Memory::default() };
-        let phase = |phase| Msg::Live(LiveEvent::Phase(phase));
-        let show = |page| Msg::Action(Action::Show(page));
-        assert_eq!([told.asks(ready()), told.asks(show(Page::Engine))], [0, 0], "nothing was answered yet");
-        assert_eq!(told.asks(Msg::Action(Action::Send("Hello".into()))), 0);
-        assert_eq!(told.asks(Msg::Tick), 0, "an answer comes");
-        let done = told.answered();
-        assert_eq!([told.asks(done), told.asks(Msg::Tick)], [1, 0]);
-
-        // Another page is in front, then somebody speaks.
-        told.asks(show(Page::Conversation));
-        told.asks(Msg::Action(Action::Send("Hello".into())));
-        let done = told.answered();
-        assert_eq!([told.asks(done), told.asks(Msg::Live(LiveEvent::TurnOpened))], [0, 0]);
-        assert_eq!([told.asks(phase(Phase::Listening)), told.asks(show(Page::Engine))], [0, 0]);
-        assert_eq!([told.asks(Msg::Live(LiveEvent::TurnForgotten)), told.asks(phase(Phase::Idle))], [0, 1]);
-
-        // Those of another model are not those of this one.
-        let event = Event::Kernels(Some(Vec::new()));
-        told.asks(Msg::Worker(event));
-        assert_eq!(told.state.figures.kernels, Kernels::Told(Vec::new()));
-        told.asks(Msg::Worker(Event::Kernels(None)));
-        assert_eq!(told.state.figures.kernels, Kernels::Untold);
-        told.asks(ready());
-        assert_eq!(told.state.figures.kernels, Kernels::Unknown);
-    }
+    (Message { speed, versions, ..Message::new(id, role, shown, progress) }, Past { id, role, parts: given })
 }

@@ -1,11 +1,11 @@
 //! Pictures and sounds of an hour of conversation: the newest stay in memory, older ones lie on the disk alone and are fetched
 //! when they come onto the screen again.
 
-use super::{Effect, Purpose, Update};
+use super::{Purpose, Update};
 use crate::store::history::{self, Kind};
 use crate::store::id::Id;
 use crate::store::thread::Question;
-use crate::ui::media::{Encoded, Media};
+use crate::ui::media::Encoded;
 use crate::ui::state::{Message, Part, Shape};
 use std::time::Duration;
 
@@ -52,16 +52,15 @@ impl Update<'_> {
         wanted.into_iter().for_each(|media| self.ask(Question::Media(media)));
     }
 
-    /// The bytes of a file that was put away.
-    pub(super) fn found_away(&mut self, id: Id, bytes: Vec<u8>) {
-        let parts = self.state.conversation.messages.iter().flat_map(|message| &message.parts);
-        let kept = parts.into_iter().find_map(|part| match part {
-            Part::Away { media, name, shape } if *media == id.get() => Some((name.clone(), kind(shape))),
+    /// What a file is that was put away.
+    pub(super) fn away(&self, id: Id) -> Option<(Purpose, Kind, String)> {
+        let mut parts = self.state.conversation.messages.iter().flat_map(|message| &message.parts);
+        parts.find_map(|part| match part {
+            Part::Away { media, name, shape } if *media == id.get() => {
+                Some((Purpose::Fetch(id), kind(shape), name.clone()))
+            }
             _ => None,
-        });
-        if let Some((name, kind)) = kept {
-            self.effects.push(Effect::Encode(Purpose::Fetch(id), Media::Kept { kind, name, bytes: bytes.into() }));
-        }
+        })
     }
 
     /// It is here again.

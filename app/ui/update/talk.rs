@@ -78,7 +78,7 @@ impl Update<'_> {
             shown.push(Part::Text(text));
         }
         self.memory.past.push(Past { id: message.get(), role: Role::User, parts: given });
-        self.say(blank(message.get(), Role::User, shown, Progress::Whole), earlier);
+        self.say(Message::new(message.get(), Role::User, shown, Progress::Whole), earlier);
         message
     }
 
@@ -124,7 +124,7 @@ impl Update<'_> {
         let answer = Id::fresh();
         self.write(Change::Add { message: answer, conversation, role: history::Role::Assistant, text: String::new() });
         let text = vec![Part::Text(String::new())];
-        self.say(blank(answer.get(), Role::Model, text, Progress::Open), earlier);
+        self.say(Message::new(answer.get(), Role::Model, text, Progress::Open), earlier);
         self.memory.seed = self.memory.seed.wrapping_add(1);
         let sampling = self.sampling();
         self.memory.answering = Some(Answering { id: answer, generating: true });
@@ -476,11 +476,6 @@ impl Update<'_> {
             words => self.ask(Question::Search(words.to_string())),
         }
     }
-}
-
-pub(super) fn blank(id: i64, role: Role, parts: Vec<Part>, progress: Progress) -> Message {
-    let (thinking, looks, versions) = (String::new(), Vec::new(), vec![id]);
-    Message { id, role, parts, thinking, progress, spoken_bytes: 0, speed: None, looks, versions }
 }
 
 #[cfg(test)]

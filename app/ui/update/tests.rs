@@ -4,7 +4,7 @@ use super::*;
 use crate::store::history::{Message as Kept, Role as Who, State as Ending, Summary};
 use crate::store::search::Hit;
 use crate::store::settings::Settings;
-use crate::ui::state::{Message, Progress, Role};
+use crate::ui::state::{Kernels, Message, Page, Phase, Progress, Role};
 use crate::worker::{Event, Piece};
 use percept::session::{StopReason, Timings};
 
@@ -64,6 +64,11 @@ fn begun(effects: &[Effect]) -> Option<Vec<(i64, String)>> {
         other => panic!("{other:?}"),
     };
     Some(past.iter().map(|past| (past.id, text(past))).collect())
+}
+
+/// How often the engine is asked where the time of a token goes.
+fn profiled(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Worker(worker::Command::Profile(_)))).count()
 }
 
 fn kept(id: i64, role: Who, text: &str, versions: &[i64]) -> Kept {
@@ -296,4 +301,49 @@ fn what_the_model_forgot_is_not_told_again() {
     let effects = desk.act(Action::Send("Once more?".into()));
     assert_eq!(begun(&effects), Some(Vec::new()));
     assert_eq!(desk.messages().len(), 2);
+}
+
+#[test]
+fn kernels_are_measured_once_an_answer_and_never_beside_one() {
+    let mut desk = Desk::new();
+    let asks = |desk: &mut Desk, msg| profiled(&desk.happen(msg));
+    let ready = || {
+        Msg::Worker(Event::Ready(Box::new(worker::Loaded {
+            model: "m".into(),
+            adapter: "a".into(),
+            precision: "bf16".into(),
+            weight_bytes: 1,
+            context: 512,
+            image_tokens: None,
+            hears: true,
+        })))
+    };
+    let done = |desk: &Desk| {
+        let timings = Timings::default();
+        Msg::Worker(Event::Done { answer: desk.last().id, reason: StopReason::End, timings })
+    };
+    let phase = |phase| Msg::Live(LiveEvent::Phase(phase));
+    let show = |page| Msg::Action(Action::Show(page));
+    let send = || Msg::Action(Action::Send("Hello".into()));
+    assert_eq!([asks(&mut desk, ready()), asks(&mut desk, show(Page::Engine))], [0, 0], "nothing was answered yet");
+    assert_eq!(asks(&mut desk, send()), 0);
+    assert_eq!(asks(&mut desk, Msg::Tick), 0, "an answer comes");
+    let whole = done(&desk);
+    assert_eq!([asks(&mut desk, whole), asks(&mut desk, Msg::Tick)], [1, 0]);
+
+    // Another page is in front, then somebody speaks.
+    asks(&mut desk, show(Page::Conversation));
+    asks(&mut desk, send());
+    let whole = done(&desk);
+    assert_eq!([asks(&mut desk, whole), asks(&mut desk, Msg::Live(LiveEvent::TurnOpened))], [0, 0]);
+    assert_eq!([asks(&mut desk, phase(Phase::Listening)), asks(&mut desk, show(Page::Engine))], [0, 0]);
+    assert_eq!([asks(&mut desk, Msg::Live(LiveEvent::TurnForgotten)), asks(&mut desk, phase(Phase::Idle))], [0, 1]);
+
+    // Those of another model are not those of this one.
+    asks(&mut desk, Msg::Worker(Event::Kernels(Some(Vec::new()))));
+    assert_eq!(desk.state.figures.kernels, Kernels::Told(Vec::new()));
+    asks(&mut desk, Msg::Worker(Event::Kernels(None)));
+    assert_eq!(desk.state.figures.kernels, Kernels::Untold);
+    asks(&mut desk, ready());
+    assert_eq!(desk.state.figures.kernels, Kernels::Unknown);
 }

@@ -114,7 +114,7 @@ fn question(ui: &mut Ui, state: &State, view: &mut View, message: &Message, acti
         Progress::Failed(problem) => trouble(ui, colours, problem),
         Progress::Whole | Progress::Interrupted => {}
     }
-    if let Some(told) = versions_told(message) {
+    if let Some((_, told)) = version(message) {
         let text = ui.painter().layout_no_wrap(told, theme::small(), colours.weak).size().x;
         right(ui, text + 2.0 * BUTTON + 2.0 * VERSION_GAP, |ui| versions(ui, state, message, actions));
     }
@@ -193,16 +193,15 @@ fn answer(
     }
 }
 
-/// "2 of 3", if there are others.
-fn versions_told(message: &Message) -> Option<String> {
+/// Which version it is, and "2 of 3", if there are others.
+fn version(message: &Message) -> Option<(usize, String)> {
     let at = message.versions.iter().position(|version| *version == message.id)?;
-    (message.versions.len() > 1).then(|| format!("{} of {}", at + 1, message.versions.len()))
+    (message.versions.len() > 1).then(|| (at, format!("{} of {}", at + 1, message.versions.len())))
 }
 
 /// The way to the versions before and after this one.
 fn versions(ui: &mut Ui, state: &State, message: &Message, actions: &mut Vec<Action>) {
-    let Some(told) = versions_told(message) else { return };
-    let here = message.versions.iter().position(|version| *version == message.id).unwrap_or(0);
+    let Some((here, told)) = version(message) else { return };
     let can = !state.answering() && !state.conversation.loading;
     let mut step = |ui: &mut Ui, icon, name, to: Option<usize>| {
         let to = to.and_then(|to| message.versions.get(to)).filter(|_| can);

@@ -40,11 +40,13 @@ pub fn show(ui: &mut Ui, frames: &Frames) {
     let cards = cards.map(|(title, name, rings)| -> Card<'_> {
         Box::new(move |ui: &mut Ui| {
             ui.label(RichText::new(title).font(theme::strong()));
-            if rings.iter().all(|ring| Quantiles::of(ring.iter().copied()).is_none()) {
+            let quantiles = rings.map(|ring| Quantiles::of(ring.iter().copied()));
+            if quantiles == [None; 2] {
                 return nothing_yet(ui, "No frame was measured yet");
             }
-            let charts = rings.iter().zip(kinds).enumerate().map(|(side, (ring, (kind, colour)))| {
-                let words = Quantiles::of(ring.iter().copied()).map_or("nothing yet".into(), in_words);
+            let charts = rings.iter().zip(quantiles).zip(kinds).enumerate().map(|(side, (of_kind, (kind, colour)))| {
+                let (ring, quantiles) = of_kind;
+                let words = quantiles.map_or("nothing yet".into(), in_words);
                 dotted(ui, colour, &format!("{kind}: {words}"));
                 chart(kind, colour, side, histogram(ring.iter().copied()))
             });

@@ -178,6 +178,34 @@ fn wgpu_is_known_to_the_gpu_level_alone() {
     );
 }
 
+// Families.
+
+/// Where a family's name may stand: its own code, the tokenizers that GGUF files call alike, models that are there by name.
+const KNOW_FAMILIES: [&str; 4] =
+    ["engine/models/", "engine/text/gguf.rs", "app/hub/catalogue.rs", "app/store/seedling.rs"];
+
+/// Names of families in code, neither in comments nor in tests.
+fn names_families(file: &File, families: &[String]) -> Vec<String> {
+    let code = file.text.split("#[cfg(test)]").next().unwrap().lines().enumerate();
+    let named =
+        |line: &str| families.iter().any(|name| line.split("//").next().unwrap().contains(&format!("\"{name}\"")));
+    let lines = code.filter(|(_, line)| named(line));
+    lines.map(|(i, _)| format!("{}:{}: only engine/models/ knows families by name", file.path, i + 1)).collect()
+}
+
+#[test]
+fn a_family_is_known_to_the_models_alone() {
+    let models = files("engine/models", &["rs"]);
+    let name = |line: &str| Some(line.trim().strip_prefix("const NAME: &str = \"")?.strip_suffix("\";")?.to_string());
+    let families: Vec<String> = models.iter().flat_map(|file| file.text.lines().filter_map(name)).collect();
+    assert!(families.len() >= 3, "{families:?}");
+    let outside = |file: &&File| !KNOW_FAMILIES.iter().any(|place| file.path.starts_with(place));
+    let all: Vec<File> = files("engine", &["rs"]).into_iter().chain(files("app", &["rs"])).collect();
+    check(all.iter().filter(outside).flat_map(|file| names_families(file, &families)));
+    let of = |text: &str| names_families(&File { path: "app/main.rs".into(), text: text.into() }, &families).len();
+    assert_eq!((of("if name == \"gemma3\" {"), of("// \"gemma3\""), of("try gemma-3-4b")), (1, 0, 0));
+}
+
 // Pairs of names.
 
 fn stems(files: &[File]) -> BTreeSet<&str> {

@@ -208,7 +208,8 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     match found? {
         Found { store: Store::BuiltIn, .. } => seedling::folder(),
         Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
-        model @ Found { state: State::Broken(problem), .. } => {
+        model @ Found { state: State::Unfinished | State::Broken(_), .. } => {
+            let problem = model.problem().unwrap_or_default();
             Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())
         }
     }

@@ -17,14 +17,19 @@ pub struct Entry {
     pub senses: &'static str,
 }
 
-/// Bytes that a conversation of the usual length, activations and the program itself take beside weights, about.
+/// Bytes that a conversation of the usual length, activations and the program itself take beside weights, about and at most.
 const BESIDE: u64 = 700_000_000;
+
+/// Bytes of memory that a model with so many bytes of weights needs, about.
+pub fn memory(weights: u64) -> u64 {
+    // Longer caches and wider layers go with more weights.
+    weights + weights / 16 + BESIDE.min(4 * weights)
+}
 
 impl Entry {
     /// Bytes of memory that it needs, about.
     pub fn memory(&self) -> u64 {
-        // Longer caches and wider layers go with more weights.
-        self.bytes + self.bytes / 16 + BESIDE
+        memory(self.bytes)
     }
 
     /// Whether this program runs it.

@@ -28,8 +28,6 @@ const COMPANIONS: [&str; 14] = [
     "video_preprocessor_config.json",
     "quantization_config.json",
 ];
-/// Architectures of GGUF files whose pictures and sound come through a projector, in a file of its own.
-const PROJECTED: [&str; 1] = ["gemma4"];
 
 /// What is to be pulled of a repository.
 #[derive(Debug, PartialEq)]
@@ -121,7 +119,7 @@ pub fn projector<'a>(repo: &'a Repo, path: &str, architecture: &str) -> Option<&
         let order = ["bf16", "f16", "q8_0"];
         order.iter().position(|format| is_called(&file.path, format)).unwrap_or(order.len())
     };
-    PROJECTED.contains(&architecture).then(|| repo.files.iter().filter(of).min_by_key(rank)).flatten()
+    percept::models::has_projector(architecture).then(|| repo.files.iter().filter(of).min_by_key(rank)).flatten()
 }
 
 /// GGUF models of a repository, parts of split ones together.

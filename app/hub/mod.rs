@@ -11,12 +11,14 @@ mod id;
 mod part;
 mod pull;
 pub mod remove;
+mod room;
 mod stop;
 mod token;
 
 pub use choose::is_called;
 pub use id::Wanted;
 pub use pull::{Pulled, Report, Request, pull};
+pub use room::Room;
 pub use stop::Stop;
 
 /// Why something could not be done: one sentence, with the remedy.

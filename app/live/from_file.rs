@@ -14,8 +14,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Samples that a speaker keeps: the last ten minutes.
-const KEPT: usize = 600 * RATE as usize;
+/// Samples that a speaker keeps: the last two minutes.
+const KEPT: usize = 120 * RATE as usize;
 /// Blocks that a speaker wants to have ready.
 const READY_BLOCKS: usize = 2;
 /// Pictures a second of a camera.
@@ -152,7 +152,7 @@ impl Microphone for FileMicrophone {
     }
 }
 
-/// A speaker that keeps what it played, the last ten minutes of it.
+/// A speaker that keeps what it played, the last two minutes of it.
 #[derive(Clone, Default)]
 pub struct KeptSpeaker {
     kept: Arc<Mutex<VecDeque<f32>>>,

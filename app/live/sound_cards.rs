@@ -109,7 +109,9 @@ pub fn explain(kind: Kind, name: &str, error: &cpal::Error) -> anyhow::Error {
         ErrorKind::HostUnavailable => "start the sound server of the system",
         _ => "connect it again or choose another one in the settings",
     };
-    anyhow!("the {what} \"{name}\" cannot be used ({error}); {remedy}")
+    // Some of them end as sentences do.
+    let error = error.to_string();
+    anyhow!("the {what} \"{name}\" cannot be used ({}); {remedy}", error.trim_end_matches('.'))
 }
 
 /// What a stream's error callback leaves for others to read.

@@ -141,6 +141,8 @@ pub struct End {
     pub tokens: Option<u32>,
     /// How long it took.
     pub seconds: Option<f64>,
+    /// How much of that went by before the first token.
+    pub first_seconds: Option<f64>,
 }
 
 impl Change {
@@ -192,8 +194,10 @@ fn apply(connection: &Connection, change: &Change, now: i64) -> rusqlite::Result
         Change::Think { message, text } => append(connection, *message, text, true),
         Change::Finish { message, end } => {
             fold(connection, *message)?;
-            let sql = "UPDATE messages SET state = ?2, why = ?3, tokens = ?4, seconds = ?5 WHERE id = ?1";
-            one(connection.execute(sql, params![message, end.state, end.why, end.tokens, end.seconds]))?;
+            let sql =
+                "UPDATE messages SET state = ?2, why = ?3, tokens = ?4, seconds = ?5, first_seconds = ?6 WHERE id = ?1";
+            let values = params![message, end.state, end.why, end.tokens, end.seconds, end.first_seconds];
+            one(connection.execute(sql, values))?;
             let sql = "UPDATE conversations SET changed = max(changed, ?2)
                 WHERE id = (SELECT conversation FROM messages WHERE id = ?1)";
             one(connection.execute(sql, params![message, now]))
@@ -337,8 +341,8 @@ mod tests {
         let ended = first(&database, conversation);
         assert_eq!((ended.text, ended.thinking), (open.text, open.thinking));
         assert_eq!(
-            (ended.state, ended.why, ended.tokens, ended.seconds),
-            (end.state, end.why, end.tokens, end.seconds)
+            (ended.state, ended.why, ended.tokens, ended.seconds, ended.first_seconds),
+            (end.state, end.why, end.tokens, end.seconds, end.first_seconds)
         );
         assert_eq!(database.count("SELECT count(*) FROM pieces"), 0);
     }

@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// From each version to the next; `user_version` counts those that were run.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1_conversations.sql"), include_str!("migrations/2_search.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1_conversations.sql"),
+    include_str!("migrations/2_search.sql"),
+    include_str!("migrations/3_first_token.sql"),
+];
 /// The `application_id` that the first migration writes.
 const APPLICATION: i64 = 0x5065_7263;
 /// How long another program that writes is waited for.
@@ -387,10 +391,10 @@ mod tests {
     #[test]
     fn a_migration_that_fails_changes_nothing() {
         let (_folder, path) = place();
-        let conversation = Database::migrated(&path, &MIGRATIONS[..1]).unwrap().begin("kept");
-        let broken = [MIGRATIONS[0], "CREATE TABLE half (id); CREATE TABLE conversations (id);"];
+        let conversation = Database::open(&path).unwrap().begin("kept");
+        let broken = [MIGRATIONS, &["CREATE TABLE half (id); CREATE TABLE conversations (id);"]].concat();
         assert!(Database::migrated(&path, &broken).is_err());
-        let database = Database::migrated(&path, &MIGRATIONS[..1]).unwrap();
+        let database = Database::open(&path).unwrap();
         assert_eq!(database.count("SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
         assert_eq!(database.conversation(conversation).unwrap().summary.title, "kept");
     }

@@ -116,6 +116,8 @@ pub struct Message {
     pub tokens: Option<u32>,
     /// How long the answer took.
     pub seconds: Option<f64>,
+    /// How much of that went by before its first token.
+    pub first_seconds: Option<f64>,
     /// What was shown and heard with it, in order.
     pub media: Vec<Media>,
     /// All that stood or stands at this place, oldest first: questions as they were before they were edited, answers that
@@ -171,7 +173,7 @@ impl Message {
 
 /// The messages of a conversation, what was appended to them, and their files.
 pub(super) const OF_CONVERSATION: [&str; 3] = [
-    "SELECT id, parent, role, text, thinking, state, why, tokens, seconds
+    "SELECT id, parent, role, text, thinking, state, why, tokens, seconds, first_seconds
      FROM messages WHERE conversation = ?1 ORDER BY id",
     "SELECT message, thinking, pieces.text FROM pieces
      WHERE message IN (SELECT id FROM messages WHERE conversation = ?1) ORDER BY message, number",
@@ -279,6 +281,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<(Option<Id>, Message)> {
         why: row.get(6)?,
         tokens: row.get(7)?,
         seconds: row.get(8)?,
+        first_seconds: row.get(9)?,
         media: Vec::new(),
         versions: Vec::new(),
     };

@@ -71,5 +71,5 @@ pub fn file(kind: Kind, bytes: &[u8]) -> File {
 
 /// The end of a whole answer.
 pub fn whole() -> End {
-    End { state: State::Whole, why: None, tokens: Some(3), seconds: Some(0.5) }
+    End { state: State::Whole, why: None, tokens: Some(3), seconds: Some(0.5), first_seconds: Some(0.125) }
 }

@@ -84,8 +84,23 @@ pub enum State {
     Usable,
     /// It is whole, but of a family that cannot be run.
     Unsupported,
+    /// Its download was begun and is not finished.
+    Unfinished,
     /// Something is missing or damaged.
     Broken(String),
+}
+
+impl Found {
+    /// What is wrong with it and what to do.
+    pub fn problem(&self) -> Option<String> {
+        match &self.state {
+            State::Usable | State::Unsupported => None,
+            State::Unfinished => {
+                Some(format!("its download is not finished; `percept models pull {}` goes on with it", self.name))
+            }
+            State::Broken(problem) => Some(problem.clone()),
+        }
+    }
 }
 
 /// The folders in which stores are.
@@ -209,7 +224,11 @@ fn json(path: &Path) -> Result<Value, String> {
 }
 
 fn broken(store: Store, name: String, path: PathBuf, problem: String) -> Found {
-    Found { name, store, path, bytes: 0, architecture: None, state: State::Broken(problem) }
+    unusable(store, name, path, State::Broken(problem))
+}
+
+fn unusable(store: Store, name: String, path: PathBuf, state: State) -> Found {
+    Found { name, store, path, bytes: 0, architecture: None, state }
 }
 
 // The Hugging Face cache.
@@ -223,11 +242,11 @@ fn hub(place: &Path) -> Vec<Found> {
         match snapshot(&folder) {
             Err(problem) => {
                 let begun = |entry: &String| entry.ends_with(UNFINISHED);
-                let problem = match entries(&folder.join("blobs")).iter().any(begun) {
-                    true => format!("its download is not finished; `percept models pull {name}` goes on with it"),
-                    false => problem,
+                let state = match entries(&folder.join("blobs")).iter().any(begun) {
+                    true => State::Unfinished,
+                    false => State::Broken(problem),
                 };
-                models.push(broken(Store::HuggingFace, name, folder, problem));
+                models.push(unusable(Store::HuggingFace, name, folder, state));
             }
             Ok(snapshot) => {
                 let before = models.len();

@@ -45,7 +45,7 @@ pub fn resolve<'a>(models: &'a [Found], name: &str) -> Meant<'a> {
 }
 
 fn is_whole(model: &Found) -> bool {
-    !matches!(model.state, State::Broken(_))
+    !matches!(model.state, State::Unfinished | State::Broken(_))
 }
 
 fn split_store(name: &str) -> (Option<Store>, &str) {

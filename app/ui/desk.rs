@@ -3,13 +3,13 @@
 
 use super::devices;
 use super::media;
-use super::state::{Action, Device, Live as LiveState, ModelLine, State};
+use super::state::{Action, Device, Live as LiveState, ModelLine, Models, Page, State, Tone};
 use super::update::{Effect, Ended, Memory, Msg, update};
 use crate::cli::load::find;
 use crate::hub::catalogue::ENTRIES;
-use crate::hub::{Problem, Report, Request, Stop, Wanted, pull};
+use crate::hub::{Problem, Report, Request, Room, Stop, Wanted, pull};
 use crate::live::{Listed, Live, LiveOptions, Meters, Voice, cameras, microphones, speakers, voices};
-use crate::store::models::{Places, State as Usable};
+use crate::store::models::{Found, Places, State as Usable, Store as Place};
 use crate::store::settings::Settings;
 use crate::store::thread::Store;
 use crate::worker::Worker;
@@ -28,6 +28,9 @@ const CONNECTIONS: usize = 8;
 const RETRIES: u32 = 6;
 /// How long a download that is stopped is waited for. Longer take only a name that is looked up and a connection that is made.
 const STOPPING: Duration = Duration::from_secs(1);
+
+/// While the page that shows devices is in front, they are looked for so often.
+const LISTED: Duration = Duration::from_secs(3);
 
 /// Frames of the spectrogram that is shown: four seconds.
 const MEL_FRAMES: usize = 400;
@@ -77,6 +80,9 @@ pub struct Desk {
     /// Samples that were given to be shown.
     mel_heard: u64,
     mel_asked: bool,
+    /// Devices are being looked for, or when that was done last.
+    listing: bool,
+    listed: Instant,
 }
 
 impl Desk {
@@ -130,6 +136,8 @@ impl Desk {
             spectrogram: VecDeque::new(),
             mel_heard: 0,
             mel_asked: false,
+            listing: false,
+            listed: Instant::now(),
         };
         desk.happen(Msg::Start);
         if let Some(problem) = problem {
@@ -161,6 +169,9 @@ impl Desk {
             let news = news.or_else(|| self.store.events().try_recv().ok().map(Msg::Store));
             let Some(msg) = news.or_else(|| self.messages.try_recv().ok()) else { break };
             any = true;
+            if matches!(msg, Msg::Devices(_)) {
+                (self.listing, self.listed) = (false, Instant::now());
+            }
             if let Msg::Worker(crate::worker::Event::Mel(frames)) = &msg {
                 self.spectrogram.extend(frames);
                 let old = self.spectrogram.len().saturating_sub(MEL_FRAMES * NUM_MELS);
@@ -170,8 +181,11 @@ impl Desk {
             }
             self.happen(msg);
         }
-        if self.state.notices.iter().any(|notice| !notice.error) {
+        if self.state.notices.iter().any(|notice| notice.tone != Tone::Error) {
             self.happen(Msg::Tick);
+        }
+        if self.state.page == Page::Settings && self.listed.elapsed() > LISTED {
+            self.list_devices();
         }
         self.state.live.dropped = self.meters().overruns() + self.meters().underruns();
         any
@@ -210,7 +224,8 @@ impl Desk {
             Effect::Store(command) => self.store.send(command),
             Effect::PickFiles => self.apart(|_| Msg::Picked(pick())),
             Effect::Encode(purpose, media) => self.apart(move |_| Msg::Encoded(purpose, media::encode(media))),
-            Effect::FindModels => self.apart(|_| Msg::Found(models())),
+            Effect::ListDevices => self.list_devices(),
+            Effect::FindModels => self.apart(|_| Msg::Found(Box::new(models()))),
             Effect::Pull(name) => {
                 let stop = Stop::default();
                 self.pulls.insert(name.clone(), stop.clone());
@@ -242,12 +257,17 @@ impl Desk {
     }
 
     /// Looks for devices, which may take a while.
-    pub fn list_devices(&self) {
+    fn list_devices(&mut self) {
+        // A driver may hang in it; it shall hang there once.
+        if std::mem::replace(&mut self.listing, true) {
+            return;
+        }
         self.apart(|_| {
             let devices =
                 |found: Vec<Listed>| found.into_iter().map(|Listed { id, name, .. }| Device { id, name }).collect();
             let voices = voices().unwrap_or_default().into_iter();
             Msg::Devices(Box::new(LiveState {
+                known: true,
                 microphones: devices(microphones()),
                 speakers: devices(speakers()),
                 cameras: devices(cameras()),
@@ -267,32 +287,41 @@ fn pick() -> Option<Vec<PathBuf>> {
     if cfg!(any(windows, target_os = "macos")) { Some(picked.unwrap_or_default()) } else { picked }
 }
 
-/// Models on this disk, and those of the catalogue that are not.
-fn models() -> Vec<ModelLine> {
+/// Models on this disk, those of the catalogue that are not, and the memory that there is for them.
+fn models() -> Models {
     let found = Places::of_this_user().find();
-    let mut lines: Vec<ModelLine> = found
-        .models
-        .iter()
-        .map(|model| ModelLine {
-            name: format!("{}:{}", model.store.prefix(), model.name),
-            store: model.store.title().into(),
-            bytes: model.bytes,
-            problem: match &model.state {
-                Usable::Usable => None,
-                Usable::Unsupported => Some("its architecture is not supported yet".into()),
-                Usable::Broken(problem) => Some(problem.clone()),
-            },
-            offer: None,
-        })
-        .collect();
+    let mut lines: Vec<ModelLine> = found.models.iter().map(on_this_disk).collect();
     for entry in ENTRIES.iter().filter(|entry| entry.is_supported()) {
         if find(std::path::Path::new(entry.id)).is_err() {
+            // What was begun of it is gone on with here, where it is known which of its files.
+            let repository = entry.id.split(':').next();
+            lines.retain(|line| line.pull.is_none() || line.pull.as_deref() != repository);
             let offer = Some(format!("{}: {}", entry.title, entry.senses));
-            let store = "Hugging Face".into();
-            lines.push(ModelLine { name: entry.id.into(), store, bytes: entry.bytes, problem: None, offer });
+            let (name, store, pull) = (entry.id.into(), "Hugging Face".into(), Some(entry.id.into()));
+            lines.push(ModelLine { name, store, bytes: entry.bytes, problem: None, offer, pull });
         }
     }
-    lines
+    let room = Room::of_this_machine();
+    Models { lines, room_bytes: room.bytes(), machine_bytes: room.machine, ..Models::default() }
+}
+
+fn on_this_disk(model: &Found) -> ModelLine {
+    let built_in = model.store == Place::BuiltIn;
+    let problem = match &model.state {
+        Usable::Usable => None,
+        Usable::Unsupported => Some("Its architecture is not supported yet.".into()),
+        Usable::Unfinished => Some("Its download is not finished.".into()),
+        Usable::Broken(problem) => Some(problem.clone()),
+    };
+    let mendable = model.store == Place::HuggingFace && model.problem().is_some();
+    ModelLine {
+        name: if built_in { model.name.clone() } else { format!("{}:{}", model.store.prefix(), model.name) },
+        store: model.store.title().into(),
+        bytes: model.bytes,
+        problem,
+        offer: None,
+        pull: mendable.then(|| model.name.clone()),
+    }
 }
 
 /// Fetches a model and tells how far it is.

@@ -270,3 +270,23 @@ fn a_full_memory_forgets_the_oldest_and_goes_on() {
     }
     assert!(table.desk.state.notices.iter().any(|notice| notice.text.contains("memory was full")));
 }
+
+#[test]
+fn what_a_page_tells_of_this_machine_is_looked_up() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = Table::new(&data, None);
+    table.act(Action::Show(Page::Models));
+    table.wait("models", |table| !table.desk.state.models.lines.is_empty() && !table.desk.state.models.looking);
+    let (models, loaded) = (&table.desk.state.models, table.desk.state.loaded().unwrap());
+    assert!(models.lines.iter().any(|line| line.name == loaded.model && line.problem.is_none()), "{models:#?}");
+    assert!(models.lines.iter().any(|line| line.offer.is_some() && line.pull.is_some()), "{models:#?}");
+    assert!(models.machine_bytes.unwrap() > 100_000_000 && models.room_bytes.unwrap() > 100_000_000, "{models:#?}");
+    assert!(loaded.held_bytes > loaded.weight_bytes && !loaded.precision.is_empty(), "{loaded:#?}");
+    // The built-in model is gone back to by its name.
+    let name = loaded.model.clone();
+    table.act(Action::Load(name));
+    assert_eq!(table.desk.state.settings.model, None);
+    table.wait("the model", |table| matches!(table.desk.state.engine, Engine::Ready(_)));
+    table.act(Action::Show(Page::Settings));
+    table.wait("devices", |table| table.desk.state.live.known);
+}

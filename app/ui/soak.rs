@@ -75,7 +75,7 @@ fn a_long_conversation_with_devices_that_come_and_go() {
         for message in new.iter().filter(|message| message.role == Role::Model) {
             assert!(!matches!(message.progress, Progress::Failed(_)), "{message:#?}");
             answers += 1;
-            firsts.extend(message.speed.map(|(_, first, _)| first.as_secs_f64() * 1e3));
+            firsts.extend(message.speed.and_then(|(_, first, _)| Some(first?.as_secs_f64() * 1e3)));
         }
         if elapsed().as_secs() / 60 > all.len() as u64 {
             firsts.sort_by(f64::total_cmp);
@@ -99,7 +99,7 @@ fn a_long_conversation_with_devices_that_come_and_go() {
     table.wait("all devices", |table| table.desk.state.live.lost.is_empty());
     // After a quarter of an hour everything is as large as it gets.
     if let (Some(early), Some(late)) = (all.get(14), all.get(29..).and_then(<[Minute]>::last)) {
-        assert!(late.memory <= early.memory + 48, "memory grows: {} to {} MiB", early.memory, late.memory);
+        assert!(late.memory <= early.memory + 16, "memory grows: {} to {} MiB", early.memory, late.memory);
         assert!(
             late.first_ms <= 2.0 * early.first_ms + 20.0,
             "it becomes slow: {} to {}",

@@ -2,6 +2,7 @@
 
 pub use super::frames::Frames;
 pub use crate::live::Phase;
+use crate::store::seedling;
 pub use crate::worker::{Look, Role};
 pub use percept::gpu::ShaderTime;
 use std::collections::VecDeque;
@@ -77,8 +78,8 @@ pub struct Message {
     pub progress: Progress,
     /// Bytes of the answer that were spoken aloud so far.
     pub spoken_bytes: usize,
-    /// Tokens of an answer, time to the first one, tokens a second.
-    pub speed: Option<(usize, Duration, f64)>,
+    /// Tokens of an answer, time to the first one if it is known, tokens a second.
+    pub speed: Option<(usize, Option<Duration>, f64)>,
     /// Where the model looked, if that was asked for.
     pub looks: Vec<Look>,
     /// All that stood or stands at this place, oldest first, this one among them.
@@ -229,6 +230,8 @@ pub struct Live {
     pub push_to_talk: bool,
     /// The key is held.
     pub talking: bool,
+    /// Devices were looked for.
+    pub known: bool,
     /// To choose from.
     pub microphones: Vec<Device>,
     /// To choose from.
@@ -256,6 +259,8 @@ pub struct ModelLine {
     pub problem: Option<String>,
     /// What the catalogue says of it; `None` for what is on this disk already.
     pub offer: Option<String>,
+    /// As it is fetched, for the first time or to make it whole.
+    pub pull: Option<String>,
 }
 
 /// A download.
@@ -300,10 +305,21 @@ pub struct Models {
     pub looking: bool,
     /// Downloads.
     pub pulls: Vec<Pull>,
-    /// Bytes of memory on the adapter that can be used, if known, and of the machine.
-    pub adapter_bytes: Option<u64>,
-    /// See `adapter_bytes`.
-    pub machine_bytes: u64,
+    /// Bytes of memory that models may use, if anybody tells, and of the machine.
+    pub room_bytes: Option<u64>,
+    /// See `room_bytes`.
+    pub machine_bytes: Option<u64>,
+}
+
+/// How something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It was done.
+    Done,
+    /// Something lacks that a person may know of already.
+    Warning,
+    /// It went wrong, and stays until it is read.
+    Error,
 }
 
 /// Something to be told, once.
@@ -311,8 +327,8 @@ pub struct Models {
 pub struct Notice {
     /// A sentence.
     pub text: String,
-    /// It went wrong.
-    pub error: bool,
+    /// How it is told.
+    pub tone: Tone,
     /// Something can be undone by it.
     pub undo: Option<Action>,
     /// When it came, since the start.
@@ -330,10 +346,14 @@ pub struct State {
     pub lines: Vec<Line>,
     /// What is searched for.
     pub search: String,
+    /// The list is not yet what was found.
+    pub searching: bool,
     /// The open one.
     pub conversation: Conversation,
     /// Files to go with the next message.
     pub attached: Vec<Part>,
+    /// So many more of them are still being read.
+    pub reading: usize,
     /// The system has a dialog for files, or it is not known yet that it has none; without one their paths are typed.
     pub file_dialog: bool,
     /// The message that is edited: its text is in the input field.
@@ -362,11 +382,13 @@ impl State {
             settings,
             lines: Vec::new(),
             search: String::new(),
+            searching: false,
             conversation: Conversation::default(),
             attached: Vec::new(),
+            reading: 0,
             file_dialog: true,
             editing: None,
-            engine: Engine::Loading { model: "built-in model".into(), what: "Waiting".into(), share: 0.0 },
+            engine: Engine::Loading { model: seedling::NAME.into(), what: "Waiting".into(), share: 0.0 },
             figures: Figures::default(),
             live: Live { camera, speak, push_to_talk, ..Live::default() },
             models: Models::default(),
@@ -449,7 +471,7 @@ pub enum Action {
     Load(String),
     /// Fetches one.
     Pull(String),
-    /// Not any more; what came stays.
+    /// Not any more; what came stays. One that has ended already is not shown any more.
     CancelPull(String),
     /// Takes one from the disk.
     Remove(String),

@@ -53,6 +53,10 @@ pub struct View {
     pub editing: Option<i64>,
     /// What is typed into the search; `None` as long as nobody types.
     pub search: String,
+    /// The first line of what is found shall be opened as soon as it is there.
+    pub open_first: bool,
+    /// The message shall be sent as soon as its files are read: so many.
+    pub unsent: Option<usize>,
     /// The path that is typed, while its field is open.
     pub path: Option<String>,
     /// The conversation that gets another title, and the title so far.
@@ -71,6 +75,8 @@ pub struct View {
     pub enlarged: Option<(String, Arc<Image>)>,
     /// The message or the code that was copied last, and when.
     pub copied: Option<(egui::Id, f64)>,
+    /// The name or path of a model that is typed.
+    pub model: String,
     /// The model that would be removed.
     pub removing: Option<String>,
     /// The name of the binding that waits for its new keys.
@@ -79,6 +85,8 @@ pub struct View {
     pub resetting: bool,
     /// The key for talking is held.
     pub talking: bool,
+    /// The page with the message field was laid out before.
+    pub laid_out: bool,
     /// The page that was shown last.
     pub page: Option<Page>,
     /// Of egui_commonmark.

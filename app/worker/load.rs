@@ -2,6 +2,7 @@
 
 use super::Event;
 use crate::cli::load::{folder, open_gpu};
+use crate::store::seedling;
 use anyhow::Result;
 use percept::gpu::AdapterChoice;
 use percept::models::{LoadOptions, Model, Progress};
@@ -49,7 +50,7 @@ pub struct Loaded {
 /// # Errors
 /// Whatever is wrong with the model or the adapter.
 pub fn load(request: &LoadRequest, tell: &(dyn Fn(Event) + Sync)) -> Result<(Session, Loaded)> {
-    let name = request.model.as_ref().map_or("built-in model".into(), |path| path.display().to_string());
+    let name = request.model.as_ref().map_or(seedling::NAME.into(), |path| path.display().to_string());
     let telling = |what: &'static str, share: f32| tell(Event::Loading { model: name.clone(), what, share });
     let told = |progress| match progress {
         Progress::Weights { done, total } => telling("Reading weights", done as f32 / total.max(1) as f32),

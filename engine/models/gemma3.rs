@@ -2,7 +2,7 @@
 //! published and from GGUF files. Pictures are left to Gemma 4: a checkpoint with a vision tower runs without it.
 
 use super::gemma::{Config, HEADS, Layer, LayerType, MediaIds, Names, Rope, gguf};
-use super::model::Family;
+use super::model::{Family, Gguf};
 use crate::error::Result;
 use crate::kernels::attention::MOST_HEAD_DIM;
 use crate::kernels::norm_rope::{Heads, Values};
@@ -11,8 +11,11 @@ use crate::weights::{Checkpoint, Fields, GgufFile};
 /// What GGUF files, and folders with a vision tower, say.
 const NAME: &str = "gemma3";
 /// How its checkpoints are read.
-pub(super) const FAMILY: Family =
-    Family { names: &[NAME, "gemma3_text"], read, gguf: Some((NAME, |file, _| read_gguf(file))) };
+pub(super) const FAMILY: Family = Family {
+    names: &[NAME, "gemma3_text"],
+    read,
+    gguf: Some(Gguf { architecture: NAME, projector: false, read: |file, _| read_gguf(file) }),
+};
 
 /// Every sixth layer sees everything in every published size.
 const PATTERN: usize = 6;

@@ -8,7 +8,9 @@ mod model;
 mod prompt;
 mod runtime;
 
-pub use model::{Defaults, LoadOptions, Model, Progress, config, family, family_named, template, tokenizer};
+pub use model::{
+    Defaults, LoadOptions, Model, Progress, config, family, family_named, has_projector, template, tokenizer,
+};
 pub use runtime::{Cache, RunPart, Runtime, Sense, Stage, Step};
 
 use crate::media::{Audio, Image, Video};

@@ -18,12 +18,19 @@ pub(super) struct Family {
     pub names: &'static [&'static str],
     /// What such a folder says of itself.
     pub read: fn(&Checkpoint, &'static str) -> Result<Config>,
-    /// The architecture that their GGUF files name, and what reads those, with the file of what sees and hears if there is one.
-    pub gguf: Option<(&'static str, ReadGguf)>,
+    /// Their GGUF files, if those can be read.
+    pub gguf: Option<Gguf>,
 }
 
-/// See [`Family::gguf`].
-pub(super) type ReadGguf = fn(&GgufFile, Option<&GgufFile>) -> Result<Config>;
+/// GGUF files of a family.
+pub(super) struct Gguf {
+    /// The architecture that they name.
+    pub architecture: &'static str,
+    /// What sees and hears lies in a file of its own.
+    pub projector: bool,
+    /// What such a file says of itself, with the projector if there is one.
+    pub read: fn(&GgufFile, Option<&GgufFile>) -> Result<Config>,
+}
 
 /// What is going on while a model loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +85,20 @@ pub fn family_named(path: &Path, name: &str, gguf: bool) -> Result<&'static str>
     lookup(path, name, gguf).map(|(_, name)| name)
 }
 
+/// Whether what sees and hears lies beside GGUF files of this architecture, in a projector.
+pub fn has_projector(architecture: &str) -> bool {
+    let mut all = FAMILIES.iter().filter_map(|family| family.gguf.as_ref());
+    all.any(|gguf| gguf.architecture == architecture && gguf.projector)
+}
+
 /// What a checkpoint says of itself, read by its family.
 ///
 /// # Errors
 /// As [`family`], and [`Error::Config`] naming the first field that is missing, out of range or not supported.
 pub fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let (family, name) = registered(checkpoint)?;
-    match (checkpoint.gguf(), family.gguf) {
-        (Some(file), Some((_, read))) => read(file, checkpoint.projector()),
+    match (checkpoint.gguf(), &family.gguf) {
+        (Some(file), Some(gguf)) => (gguf.read)(file, checkpoint.projector()),
         _ => (family.read)(checkpoint, name),
     }
 }
@@ -101,7 +114,7 @@ fn registered(checkpoint: &Checkpoint) -> Result<(&'static Family, &'static str)
 fn lookup(path: &Path, name: &str, gguf: bool) -> Result<(&'static Family, &'static str)> {
     let known = || {
         FAMILIES.iter().flat_map(move |family| {
-            let architecture = family.gguf.as_ref().map(|(architecture, _)| std::slice::from_ref(architecture));
+            let architecture = family.gguf.as_ref().map(|gguf| std::slice::from_ref(&gguf.architecture));
             let names = if gguf { architecture.unwrap_or_default() } else { family.names };
             names.iter().map(move |name| (family, *name))
         })

@@ -1,12 +1,12 @@
 //! `percept models catalogue`: models to begin with, and whether they fit this machine.
 
 use crate::cli::output::Output;
+use crate::hub::Room;
 use crate::hub::catalogue::{ENTRIES, Entry};
 use anyhow::Result;
 use indicatif::DecimalBytes;
-use percept::gpu::{AdapterSummary, adapters};
+use percept::gpu::AdapterSummary;
 use serde_json::json;
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,37 +34,14 @@ pub fn run(args: &CatalogueArgs, output: &Output) -> Result<()> {
     show(args.json, output)
 }
 
-/// What models may use.
-struct Room {
-    machine: Option<u64>,
-    adapter: Option<AdapterSummary>,
-}
-
-impl Room {
-    fn of_this_machine() -> Room {
-        let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
-        let machine = System::new_with_specifics(memory).ok().map(|system| system.total_memory());
-        Room { machine, adapter: adapters().into_iter().next() }
-    }
-
-    /// Bytes for a model; `None` without an adapter, or if nobody tells.
-    fn bytes(&self) -> Option<u64> {
-        let adapter = self.adapter.as_ref()?;
-        match adapter.memory_bytes.filter(|_| adapter.kind == "discrete") {
-            Some(own) => Some(own),
-            // Shared with everything else that runs.
-            None => [adapter.memory_bytes, self.machine.map(|all| all / 4 * 3)].into_iter().flatten().min(),
+/// Which of them fit, and where, in a sentence.
+fn told(room: &Room) -> String {
+    match (&room.adapter, room.bytes()) {
+        (Some(adapter), Some(bytes)) => {
+            format!("* fits here: about {} for models on {}", DecimalBytes(bytes), adapter.title())
         }
-    }
-
-    fn sentence(&self) -> String {
-        match (&self.adapter, self.bytes()) {
-            (Some(adapter), Some(bytes)) => {
-                format!("* fits here: about {} for models on {}", DecimalBytes(bytes), adapter.title())
-            }
-            (Some(adapter), None) => format!("how much memory {} has is not told to programs", adapter.title()),
-            (None, _) => "no adapter was found that models could run on; see `percept doctor`".into(),
-        }
+        (Some(adapter), None) => format!("how much memory {} has is not told to programs", adapter.title()),
+        (None, _) => "no adapter was found that models could run on; see `percept doctor`".into(),
     }
 }
 
@@ -113,6 +90,6 @@ pub fn show(as_json: bool, output: &Output) -> Result<()> {
         let [a, b, c, d, e] = widths[..] else { break };
         text += &format!("{mark:<a$} {title:<b$}  {id:<c$}  {disk:>d$}  {memory:>e$}  {senses}\n");
     }
-    text += &format!("\n{}\n`percept models pull ID` downloads one.\n", room.sentence());
+    text += &format!("\n{}\n`percept models pull ID` downloads one.\n", told(&room));
     output.write(&text)
 }

@@ -56,10 +56,10 @@ fn table(models: &[Found]) -> String {
             model.architecture.clone().unwrap_or_else(|| "-".into()),
             if model.bytes > 0 { DecimalBytes(model.bytes).to_string() } else { "-".into() },
             model.store.title().to_string(),
-            match &model.state {
-                State::Usable => String::new(),
-                State::Unsupported => "not supported".into(),
-                State::Broken(problem) => format!("broken: {problem}"),
+            match (&model.state, model.problem()) {
+                (_, Some(problem)) => format!("broken: {problem}"),
+                (State::Unsupported, None) => "not supported".into(),
+                (_, None) => String::new(),
             },
         ]
     }));
@@ -77,10 +77,10 @@ fn table(models: &[Found]) -> String {
 
 fn to_json(places: &Places, findings: &Findings) -> Value {
     let model = |model: &Found| {
-        let (state, problem) = match &model.state {
-            State::Usable => ("usable", None),
-            State::Unsupported => ("not supported", None),
-            State::Broken(problem) => ("broken", Some(problem)),
+        let state = match &model.state {
+            State::Usable => "usable",
+            State::Unsupported => "not supported",
+            State::Unfinished | State::Broken(_) => "broken",
         };
         json!({
             "name": model.name,
@@ -89,7 +89,7 @@ fn to_json(places: &Places, findings: &Findings) -> Value {
             "store": model.store.prefix(),
             "path": model.path,
             "state": state,
-            "problem": problem,
+            "problem": model.problem(),
         })
     };
     json!({

@@ -31,6 +31,10 @@ const EXAMPLES: [&str; 2] = ["What is seven times eight?", "What can you do?"];
 pub fn show(ui: &mut Ui, state: &State, view: &mut View, meters: &Meters<'_>, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let beside = ui.available_width() >= WITH_SENSES;
+    if !std::mem::replace(&mut view.laid_out, true) {
+        // Nothing knows yet how high the part below is, and it would hang out of the window.
+        ui.ctx().request_discard("the first frame");
+    }
     head(ui, state, actions);
     if beside {
         let frame = Frame::new().inner_margin(Margin { left: 0, right: 20, top: 0, bottom: 12 });

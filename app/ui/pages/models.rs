@@ -1,20 +1,20 @@
 //! Models: those on this disk, those that can be fetched, and whether they fit.
 
+use crate::hub::catalogue::memory as needed_memory;
 use crate::ui::state::{Action, Engine, Fetching, ModelLine, Pull, State};
 use crate::ui::theme::{self, COLUMN, SPACE};
 use crate::ui::view::View;
 use crate::ui::widgets::controls::{self, Kind, bytes};
 use crate::ui::widgets::icon::Icon;
-use crate::ui::widgets::message;
+use crate::ui::widgets::{composer, message};
 use eframe::egui;
-use egui::{Align, CentralPanel, Label, Layout, RichText, ScrollArea, Ui};
+use egui::{Align, CentralPanel, Label, Layout, Margin, RichText, ScrollArea, TextEdit, Ui};
 
 /// Where a model comes from that cannot be taken from the disk.
 const BUILT_IN: &str = "built in";
 
 /// Shows the page.
 pub fn show(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
-    let colours = theme::palette(ui);
     CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             controls::column(ui, COLUMN, |ui| {
@@ -22,15 +22,15 @@ pub fn show(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
                 memory(ui, state);
                 here(ui, state, view, actions);
                 controls::section(ui, "To download");
-                let offers: Vec<_> = state.models.lines.iter().filter(|line| line.offer.is_some()).collect();
-                if offers.is_empty() {
-                    let told =
-                        if state.models.looking { "Looking" } else { "Everything of the catalogue is here already." };
-                    ui.label(RichText::new(told).color(colours.weak));
-                }
-                for line in offers {
+                for line in state.models.lines.iter().filter(|line| line.offer.is_some()) {
                     ui.push_id(&line.name, |ui| offer(ui, state, line, actions));
                 }
+                // Those that nobody offered.
+                let listed = |pull: &Pull| state.models.lines.iter().any(|line| line.pull.as_ref() == Some(&pull.name));
+                for pull in state.models.pulls.iter().filter(|pull| !listed(pull)) {
+                    ui.push_id(&pull.name, |ui| wanted(ui, state, pull, actions));
+                }
+                another(ui, view, actions);
                 ui.add_space(theme::LARGE);
             });
         });
@@ -74,38 +74,40 @@ fn memory(ui: &mut Ui, state: &State) {
     let models = &state.models;
     controls::card(ui, |ui| {
         let held = state.loaded().map_or(0, |loaded| loaded.held_bytes);
-        let (there, whose) = match models.adapter_bytes {
-            Some(there) => (there, "the adapter"),
-            None => (models.machine_bytes, "the machine"),
-        };
         ui.horizontal(|ui| {
-            ui.label(RichText::new(format!("Memory of {whose}")).font(theme::strong()));
+            ui.label(RichText::new("Memory for models").font(theme::strong()));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(format!("{} of {}", bytes(held), bytes(there))).color(colours.weak));
+                let of = models.room_bytes.map_or(String::new(), |room| format!(" of {}", bytes(room)));
+                ui.label(RichText::new(format!("{}{of}", bytes(held))).color(colours.weak));
             });
         });
-        controls::bar(ui, "Memory in use", held as f32 / there.max(1) as f32, colours.accent);
+        if let Some(room) = models.room_bytes {
+            controls::bar(ui, "Memory in use", held as f32 / room.max(1) as f32, colours.accent);
+        }
         let told = match &state.engine {
             Engine::Ready(loaded) => format!("{} in {} on {}", loaded.model, loaded.precision, loaded.adapter),
             Engine::Loading { model, .. } => format!("{model} is being loaded"),
             Engine::Failed(_) => "No model is loaded".into(),
         };
-        let machine = models
-            .adapter_bytes
-            .map_or(String::new(), |_| format!(". The machine has {}", bytes(models.machine_bytes)));
+        let machine = models.machine_bytes.map_or(String::new(), |there| format!(". The machine has {}", bytes(there)));
         ui.add(Label::new(RichText::new(told + &machine + ".").font(theme::small()).color(colours.weak)).wrap());
     });
 }
 
 /// What a model needs against what there is: in words, and whether that fits.
 fn need(state: &State, line: &ModelLine) -> (String, bool) {
-    let there = state.models.adapter_bytes.unwrap_or(state.models.machine_bytes);
-    let fits = line.bytes <= there || there == 0;
-    let told = match fits {
-        true => format!("takes {} of {} memory", bytes(line.bytes), bytes(there)),
-        false => format!("takes {}, more than the {} of memory", bytes(line.bytes), bytes(there)),
-    };
-    (told, fits)
+    let needed = needed_memory(line.bytes);
+    let disk = bytes(line.bytes);
+    match state.models.room_bytes {
+        _ if line.bytes == 0 => ("of unknown size".into(), true),
+        None => (format!("{disk}; needs about {} of memory", bytes(needed)), true),
+        Some(there) if needed <= there => {
+            (format!("{disk}; needs about {} of {} memory", bytes(needed), bytes(there)), true)
+        }
+        Some(there) => {
+            (format!("{disk}; needs about {}, more than the {} there is", bytes(needed), bytes(there)), false)
+        }
+    }
 }
 
 fn capital(text: &str) -> String {
@@ -136,6 +138,8 @@ fn model(ui: &mut Ui, state: &State, view: &mut View, line: &ModelLine, actions:
                     controls::chip(ui, "Loaded", colours.accent);
                 } else if loading {
                     controls::chip(ui, "Loading", colours.warn);
+                } else if line.pull.is_some() {
+                    pull_button(ui, state, line.pull.as_ref(), "Go on", actions);
                 } else if line.problem.is_none() {
                     let response = controls::button(ui, Kind::Plain, None, "Load");
                     if response.accessible_name(format!("Load {}", line.name)).clicked() {
@@ -156,8 +160,10 @@ fn model(ui: &mut Ui, state: &State, view: &mut View, line: &ModelLine, actions:
                 });
             });
         });
-        if let Some(problem) = &line.problem {
-            message::trouble(ui, colours, problem);
+        match (pull_of(state, line.pull.as_ref()), &line.problem) {
+            (Some(pull), _) => progress(ui, pull),
+            (None, Some(problem)) => message::trouble(ui, colours, &capital(problem)),
+            (None, None) => {}
         }
         if view.removing.as_ref() == Some(&line.name) {
             confirm(ui, view, line, actions);
@@ -183,31 +189,11 @@ fn confirm(ui: &mut Ui, view: &mut View, line: &ModelLine, actions: &mut Vec<Act
 
 fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
-    let pull = state.models.pulls.iter().find(|pull| pull.name == line.name);
     controls::card(ui, |ui| {
         let (told, fits) = need(state, line);
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if pull.is_some_and(Pull::is_going) {
-                    let stopping = pull.is_some_and(|pull| pull.stage == Fetching::Stopping);
-                    let stop = |ui: &mut Ui| {
-                        let response = controls::button(ui, Kind::Plain, Some(Icon::Stop), "Stop");
-                        response.accessible_name(format!("Stop the download of {}", line.name)).clicked()
-                    };
-                    if ui.add_enabled_ui(!stopping, stop).inner {
-                        actions.push(Action::CancelPull(line.name.clone()));
-                    }
-                } else {
-                    let word = match pull.map(|pull| &pull.stage) {
-                        Some(Fetching::Failed(_)) => "Try again",
-                        Some(_) => "Go on",
-                        None => "Download",
-                    };
-                    let response = controls::button(ui, Kind::Plain, Some(Icon::Pull), word);
-                    if response.accessible_name(format!("{word}: {}", line.name)).clicked() {
-                        actions.push(Action::Pull(line.name.clone()));
-                    }
-                }
+                pull_button(ui, state, line.pull.as_ref(), "Download", actions);
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     let width = ui.available_width();
@@ -221,10 +207,106 @@ fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>
         if let Some(offer) = &line.offer {
             ui.add(Label::new(RichText::new(offer).color(colours.weak)).wrap());
         }
-        if let Some(pull) = pull {
+        if let Some(pull) = pull_of(state, line.pull.as_ref()) {
             progress(ui, pull);
         }
     });
+}
+
+fn pull_of<'a>(state: &'a State, name: Option<&String>) -> Option<&'a Pull> {
+    state.models.pulls.iter().find(|pull| Some(&pull.name) == name)
+}
+
+/// Begins a download, ends it, or goes on with it; `first` is the word for one that was not begun here.
+fn pull_button(ui: &mut Ui, state: &State, name: Option<&String>, first: &str, actions: &mut Vec<Action>) {
+    let Some(name) = name else { return };
+    let pull = pull_of(state, Some(name));
+    if pull.is_some_and(Pull::is_going) {
+        let stopping = pull.is_some_and(|pull| pull.stage == Fetching::Stopping);
+        let stop = |ui: &mut Ui| {
+            let response = controls::button(ui, Kind::Plain, Some(Icon::Stop), "Stop");
+            response.accessible_name(format!("Stop the download of {name}")).clicked()
+        };
+        if ui.add_enabled_ui(!stopping, stop).inner {
+            actions.push(Action::CancelPull(name.clone()));
+        }
+        return;
+    }
+    let word = match pull.map(|pull| &pull.stage) {
+        Some(Fetching::Failed(_)) => "Try again",
+        Some(_) => "Go on",
+        None => first,
+    };
+    let response = controls::button(ui, Kind::Plain, Some(Icon::Pull), word);
+    if response.accessible_name(format!("{word}: {name}")).clicked() {
+        actions.push(Action::Pull(name.clone()));
+    }
+}
+
+/// A download that a person asked for by its name.
+fn wanted(ui: &mut Ui, state: &State, pull: &Pull, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    controls::card(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let forget = format!("Forget the download of {}", pull.name);
+                if !pull.is_going() && controls::icon_button(ui, Kind::Quiet, Icon::Close, &forget).clicked() {
+                    actions.push(Action::CancelPull(pull.name.clone()));
+                }
+                pull_button(ui, state, Some(&pull.name), "Download", actions);
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let width = ui.available_width();
+                    let name = controls::one_line(ui, &pull.name, theme::strong(), colours.text, width);
+                    ui.label(name).on_hover_text(&pull.name);
+                });
+            });
+        });
+        progress(ui, pull);
+    });
+}
+
+/// Any other model, by its name on the hub or its place on this disk.
+fn another(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
+    let colours = theme::palette(ui);
+    controls::card(ui, |ui| {
+        ui.label(RichText::new("Another model").font(theme::strong()));
+        let told = "Of the Hugging Face hub, as ORG/NAME or ORG/NAME:Q4_K_M for one of its GGUF files; or a folder or GGUF file of this \
+            machine, by its path.";
+        ui.add(Label::new(RichText::new(told).font(theme::small()).color(colours.weak)).wrap());
+        ui.horizontal(|ui| {
+            let local = is_path(&view.model);
+            let (word, icon) = if local { ("Load", None) } else { ("Download", Some(Icon::Pull)) };
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let typed = !view.model.trim().is_empty();
+                let button = |ui: &mut Ui| {
+                    let response = controls::button(ui, Kind::Plain, icon, word);
+                    response.accessible_name(format!("{word} the model of this name")).clicked()
+                };
+                let mut go = ui.add_enabled_ui(typed, button).inner;
+                let edit = TextEdit::singleline(&mut view.model).hint_text("google/gemma-4-E2B-it");
+                let edit = edit.desired_width(ui.available_width()).margin(Margin::symmetric(10, 7));
+                let response = ui.add(edit).accessible_name("Name or path of a model");
+                go |= response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+                if go && typed {
+                    let name = std::mem::take(&mut view.model).trim().to_string();
+                    actions.push(if local { Action::Load(home(&name)) } else { Action::Pull(name) });
+                }
+            });
+        });
+    });
+}
+
+/// Nothing on the hub is called so.
+fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['/', '.', '~', '\\', '"', '\''])
+        || text.contains('\\')
+        || text.contains(":/")
+        || text.ends_with(".gguf")
+}
+
+fn home(path: &str) -> String {
+    composer::home(path).to_string_lossy().into_owned()
 }
 
 fn progress(ui: &mut Ui, pull: &Pull) {
@@ -255,14 +337,31 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told() {
         let mut state = samples::empty();
-        let line = |bytes| ModelLine { name: "x".into(), store: "disk".into(), bytes, problem: None, offer: None };
-        (state.models.adapter_bytes, state.models.machine_bytes) = (Some(8_000_000_000), 64_000_000_000);
-        assert_eq!(need(&state, &line(500_000_000)), ("takes 500 MB of 8.00 GB memory".into(), true));
-        assert_eq!(
-            need(&state, &line(9_000_000_000)),
-            ("takes 9.00 GB, more than the 8.00 GB of memory".into(), false)
-        );
-        state.models.adapter_bytes = None;
+        let (name, store) = ("x".to_string(), "disk".to_string());
+        let line = |bytes| ModelLine {
+            name: name.clone(),
+            store: store.clone(),
+            bytes,
+            problem: None,
+            offer: None,
+            pull: None,
+        };
+        state.models.room_bytes = Some(8_000_000_000);
+        let fits = "500 MB; needs about 1.23 GB of 8.00 GB memory";
+        assert_eq!(need(&state, &line(500_000_000)), (fits.into(), true));
+        let too_large = "8.00 GB; needs about 9.20 GB, more than the 8.00 GB there is";
+        assert_eq!(need(&state, &line(8_000_000_000)), (too_large.into(), false));
+        state.models.room_bytes = None;
         assert!(need(&state, &line(9_000_000_000)).1);
+    }
+
+    #[test]
+    fn names_and_paths_are_told_apart() {
+        for path in ["/models/a", "~/a", "./a", "m-Q4_0.gguf", "C:\\models", "file:///a"] {
+            assert!(is_path(path), "{path}");
+        }
+        for name in ["google/gemma-4-E2B-it", "ggml-org/gemma-3-1b-it-GGUF:Q4_K_M", ""] {
+            assert!(!is_path(name), "{name}");
+        }
     }
 }

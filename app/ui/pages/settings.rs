@@ -126,7 +126,7 @@ fn device(ui: &mut Ui, name: &str, devices: &[Device], chosen: &mut Chosen) {
         Chosen::Id(id) => devices
             .iter()
             .find(|device| device.id == *id)
-            .map_or_else(|| format!("{id} (not connected)"), |device| device.name.clone()),
+            .map_or_else(|| "Not connected".to_string(), |device| device.name.clone()),
     };
     let listed = devices.iter().map(|device| Chosen::Id(device.id.clone()));
     let combo = ComboBox::from_id_salt(name).width(240.0).truncate().selected_text(told(chosen));
@@ -140,26 +140,52 @@ fn device(ui: &mut Ui, name: &str, devices: &[Device], chosen: &mut Chosen) {
 }
 
 fn devices(ui: &mut Ui, state: &State, settings: &mut Settings) {
+    let live = &state.live;
+    // What is wrong with a device comes instead of what it is for.
+    let told = |what: &str, devices: &[Device], chosen: &Chosen, purpose: &str| match chosen {
+        _ if !live.known => "Being looked for.".into(),
+        Chosen::Id(id) if !devices.iter().any(|device| device.id == *id) => {
+            format!("{id} is not there. It is taken as soon as it is; or choose another one.")
+        }
+        _ if devices.is_empty() => format!("This machine has none. Connect a {what}, and it is listed here."),
+        Chosen::Off => purpose.to_string(),
+        _ if live.lost.iter().any(|lost| lost == what) => "It is gone. It is taken as soon as it is there.".into(),
+        _ => purpose.to_string(),
+    };
     group(ui, "Devices", |ui| {
-        row(ui, "Microphone", "What it hears you with.", |ui| {
-            device(ui, "Microphone", &state.live.microphones, &mut settings.microphone)
+        row(
+            ui,
+            "Microphone",
+            &told("microphone", &live.microphones, &settings.microphone, "What it hears you with."),
+            |ui| device(ui, "Microphone", &live.microphones, &mut settings.microphone),
+        );
+        row(ui, "Speaker", &told("speaker", &live.speakers, &settings.speaker, "What it speaks with."), |ui| {
+            device(ui, "Speaker", &live.speakers, &mut settings.speaker)
         });
-        row(ui, "Speaker", "What it speaks with.", |ui| {
-            device(ui, "Speaker", &state.live.speakers, &mut settings.speaker)
-        });
-        row(ui, "Camera", "What it sees with, while the camera is on.", |ui| {
-            device(ui, "Camera", &state.live.cameras, &mut settings.camera)
-        });
+        row(
+            ui,
+            "Camera",
+            &told("camera", &live.cameras, &settings.camera, "What it sees with, while the camera is on."),
+            |ui| device(ui, "Camera", &live.cameras, &mut settings.camera),
+        );
     });
 }
+
+/// Where a system gets a voice from.
+const VOICES: &str = if cfg!(any(windows, target_os = "macos")) {
+    "This system has no voice: add one in its settings for speech."
+} else {
+    "This system has no voice: install espeak-ng."
+};
 
 fn voice(ui: &mut Ui, state: &State, settings: &mut Settings) {
     group(ui, "Voice", |ui| {
         row(ui, "Speak answers", "Sentence by sentence, while the rest is still being written.", |ui| {
             controls::switch(ui, &mut settings.speak, "Speak answers");
         });
-        row(ui, "Voice", "The one of the system, if none is chosen.", |ui| {
-            let voices = &state.live.voices;
+        let voices = &state.live.voices;
+        let none = state.live.known && voices.is_empty();
+        row(ui, "Voice", if none { VOICES } else { "The one of the system, if none is chosen." }, |ui| {
             let told = |id: &Option<String>| match id {
                 None => "As the system has it".to_string(),
                 Some(id) => {

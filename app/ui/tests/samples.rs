@@ -22,22 +22,34 @@ pub fn empty() -> State {
         settings: Settings::default(),
         lines: Vec::new(),
         search: String::new(),
+        searching: false,
         conversation: Conversation::default(),
         attached: Vec::new(),
+        reading: 0,
         file_dialog: true,
         editing: None,
         engine: Engine::Ready(loaded()),
         figures: Figures::default(),
         live: live(),
-        models: Models { adapter_bytes: Some(8_000_000_000), machine_bytes: 16_700_000_000, ..Models::default() },
+        models: Models {
+            lines: [model("seedling", "built in", 12_300_000)].into_iter().chain(offers()).collect(),
+            room_bytes: Some(8_000_000_000),
+            machine_bytes: Some(16_700_000_000),
+            ..Models::default()
+        },
         notices: Vec::new(),
         given: None,
     }
 }
 
+/// The same on a machine without microphone, speaker, camera and voice.
+pub fn bare() -> State {
+    State { live: Live { speak: true, known: true, ..Live::default() }, ..empty() }
+}
+
 /// Everything is on its way.
 pub fn loading() -> State {
-    let mut state = empty();
+    let mut state = State { live: Live { speak: true, ..Live::default() }, ..empty() };
     state.engine = Engine::Loading {
         model: "google/gemma-3-4b-it".into(),
         what: "Weights to the adapter: 1.43 of 3.35 GB".into(),
@@ -59,11 +71,15 @@ pub fn failed() -> State {
         "google/gemma-3-4b-it needs 4.10 GB on the adapter and 2.00 GB are free; choose a smaller model.".into(),
     );
     state.lines = lines();
-    state.live.lost = vec!["USB microphone".into(), "Built-in camera".into()];
+    state.live.lost = vec!["microphone".into(), "camera".into()];
     state.live.microphones.clear();
+    state.live.cameras.clear();
+    state.settings.microphone = Chosen::Id("alsa:front:CARD=Headset".into());
+    state.settings.camera = Chosen::Default;
+    state.live.camera = true;
     state.notices = vec![Notice {
         text: "The conversation could not be written: the disk is full. Free some space; it is tried again with the next message.".into(),
-        error: true,
+        tone: Tone::Error,
         undo: None,
         at: ELAPSED,
     }];
@@ -73,11 +89,10 @@ pub fn failed() -> State {
         ModelLine {
             name: "someone/half-a-model".into(),
             store: "Hugging Face".into(),
-            bytes: 2_100_000_000,
-            problem: Some(
-                "model-00002-of-00002.safetensors is missing; fetch it again with `percept models pull`.".into(),
-            ),
+            bytes: 0,
+            problem: Some("Its download is not finished.".into()),
             offer: None,
+            pull: Some("someone/half-a-model".into()),
         },
     );
     state.models.pulls = vec![Pull {
@@ -120,6 +135,7 @@ pub fn full() -> State {
         stage: Fetching::Going,
     }];
     state.figures = figures();
+    state.settings = settings();
     state
 }
 
@@ -148,6 +164,7 @@ fn device(id: &str, name: &str) -> Device {
 fn live() -> Live {
     Live {
         speak: true,
+        known: true,
         microphones: vec![device("1", "Built-in microphone"), device("2", "USB microphone")],
         speakers: vec![device("1", "Built-in speaker"), device("2", "Headphones")],
         cameras: vec![device("1", "Built-in camera")],
@@ -171,12 +188,15 @@ fn lines() -> Vec<Line> {
 }
 
 fn model(name: &str, store: &str, bytes: u64) -> ModelLine {
-    ModelLine { name: name.into(), store: store.into(), bytes, problem: None, offer: None }
+    ModelLine { name: name.into(), store: store.into(), bytes, problem: None, offer: None, pull: None }
 }
 
 fn offers() -> Vec<ModelLine> {
-    let offer =
-        |name: &str, bytes, told: &str| ModelLine { offer: Some(told.into()), ..model(name, "catalogue", bytes) };
+    let offer = |name: &str, bytes, told: &str| ModelLine {
+        offer: Some(told.into()),
+        pull: Some(name.into()),
+        ..model(name, "catalogue", bytes)
+    };
     vec![
         offer("google/gemma-3-4b-it", 3_350_000_000, "Text and pictures. Good answers on a laptop."),
         offer("google/gemma-4-E2B-it", 5_100_000_000, "Text, pictures and sound. Hears and sees."),
@@ -192,7 +212,7 @@ fn text(text: &str) -> Part {
 }
 
 fn messages() -> Vec<Message> {
-    let speed = |tokens, ms, per_s| Some((tokens, Duration::from_millis(ms), per_s));
+    let speed = |tokens, ms, per_s| Some((tokens, Some(Duration::from_millis(ms)), per_s));
     let first = "The star is **purple**. It stands on the right, a little below the middle of the picture.";
     let second = "The triangle is yellow. It lies below the middle, and in Rust its area is one line:\n\n\
         ```rust\n// Half the cross product of two sides.\nfn area(a: [f32; 2], b: [f32; 2]) -> f32 {\n    0.5 * (a[0] * b[1] - a[1] * b[0]).abs()\n}\n```\n\n\
@@ -330,7 +350,7 @@ impl Senses {
 }
 
 /// Settings that are not the first ones.
-pub fn settings() -> Settings {
+fn settings() -> Settings {
     let mut settings = Settings::default();
     (settings.microphone, settings.temperature, settings.thinking) = (Chosen::Id("2".into()), Some(0.7), true);
     settings

@@ -6,6 +6,7 @@ use crate::live::LiveCommand;
 use crate::store::change::Change;
 use crate::store::history::{self, State as Ended};
 use crate::store::id::Id;
+use crate::store::seedling;
 use crate::store::settings::{Device, Settings};
 use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::devices;
@@ -132,11 +133,13 @@ impl Update<'_> {
                 };
                 if self.state.search.trim().is_empty() {
                     self.state.lines = all.into_iter().map(line).collect();
+                    self.state.searching = false;
                 }
             }
             StoreEvent::Found(words, hits) => {
                 if words == self.state.search.trim() {
                     self.state.lines = hits.into_iter().map(found).collect();
+                    self.state.searching = false;
                 }
             }
             StoreEvent::Loaded(loaded) => self.loaded(loaded),
@@ -252,15 +255,38 @@ impl Update<'_> {
         }
     }
 
+    /// Reads a file to go with the next message.
+    pub(super) fn attach(&mut self, media: Media) {
+        self.memory.ticket += 1;
+        self.memory.coming.push_back((self.memory.ticket, None));
+        self.state.reading = self.memory.coming.len();
+        self.effects.push(Effect::Encode(Purpose::Attach(self.memory.ticket), media));
+    }
+
+    /// One of them is here; they are attached in the order in which they were chosen.
+    fn attached(&mut self, ticket: u64, outcome: Result<Encoded, String>) {
+        let coming = &mut self.memory.coming;
+        if let Some((_, place)) = coming.iter_mut().find(|(number, _)| *number == ticket) {
+            *place = Some(outcome);
+        }
+        while let Some((_, Some(outcome))) = self.memory.coming.pop_front_if(|(_, outcome)| outcome.is_some()) {
+            match outcome {
+                Ok(part) => {
+                    self.state.attached.push(part.part.clone());
+                    self.memory.attached.push(part);
+                }
+                Err(problem) => self.trouble(problem),
+            }
+        }
+        self.state.reading = self.memory.coming.len();
+    }
+
     /// A file was read or a picture encoded.
     pub(super) fn encoded(&mut self, purpose: Purpose, outcome: Result<Encoded, String>) {
         match (purpose, outcome) {
             (Purpose::Restore(id), outcome) => self.restored(id, outcome),
             (Purpose::Fetch(id), outcome) => self.fetched(id, outcome),
-            (Purpose::Attach, Ok(part)) => {
-                self.state.attached.push(part.part.clone());
-                self.memory.attached.push(part);
-            }
+            (Purpose::Attach(ticket), outcome) => self.attached(ticket, outcome),
             (Purpose::Frame, Ok(frame)) => self.frame(Some(frame)),
             (Purpose::Frame, Err(problem)) => {
                 self.trouble(problem);
@@ -275,7 +301,6 @@ impl Update<'_> {
                 self.memory.preview = None;
                 self.send(text);
             }
-            (Purpose::Attach, Err(problem)) => self.trouble(problem),
         }
     }
 
@@ -326,7 +351,7 @@ impl Update<'_> {
             context: settings.context,
             thinking: settings.thinking,
         };
-        let name = settings.model.clone().unwrap_or_else(|| "built-in model".into());
+        let name = settings.model.clone().unwrap_or_else(|| seedling::NAME.into());
         self.state.engine = Engine::Loading { model: name, what: "Waiting".into(), share: 0.0 };
         self.engine(Command::Load(request));
     }
@@ -396,10 +421,12 @@ fn parts_of(message: &history::Message, files: &HashMap<Id, Result<Encoded, Stri
         Ended::Failed => Progress::Failed(message.why.clone().unwrap_or_default()),
     };
     let id = message.id.get();
-    let speed = message
-        .tokens
-        .zip(message.seconds)
-        .map(|(tokens, seconds)| (tokens as usize, Duration::ZERO, f64::from(tokens) / seconds.max(1e-6)));
+    let speed = message.tokens.zip(message.seconds).map(|(tokens, seconds)| {
+        // The first token costs what was read before it.
+        let after = message.first_seconds.map_or(tokens, |_| tokens.saturating_sub(1));
+        let per_s = f64::from(after) / (seconds - message.first_seconds.unwrap_or(0.0)).max(1e-6);
+        (tokens as usize, message.first_seconds.and_then(|first| Duration::try_from_secs_f64(first).ok()), per_s)
+    });
     let versions = message.versions.iter().map(|version| version.get()).collect();
     (Message { speed, versions, ..Message::new(id, role, shown, progress) }, Past { id, role, parts: given })
 }

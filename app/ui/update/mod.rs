@@ -2,6 +2,7 @@
 //! comes out. Pure, so that whole conversations are tested without a window.
 
 mod keep;
+mod live;
 mod shelf;
 mod talk;
 #[cfg(test)]
@@ -11,9 +12,10 @@ use crate::live::{LiveCommand, LiveEvent};
 use crate::store::change::Change;
 use crate::store::history;
 use crate::store::id::Id;
+use crate::store::seedling;
 use crate::store::thread::{Question, StoreCommand, StoreEvent};
 use crate::ui::media::{Encoded, Media};
-use crate::ui::state::{Action, Conversation, Fetching, Notice, Pull, State};
+use crate::ui::state::{Action, Conversation, Fetching, Notice, Page, Pull, State, Tone};
 use crate::worker::{self, Past};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -22,8 +24,6 @@ use std::time::Duration;
 
 /// Letters of a title made of a message.
 const TITLE: usize = 48;
-/// Sound that waits for a picture of the camera, in samples: a third of a second.
-const WAITING: usize = 5_333;
 /// A notice is shown for so long; errors stay until they are read.
 const NOTICE: Duration = Duration::from_secs(8);
 /// Answers that the engine page remembers.
@@ -44,8 +44,8 @@ pub enum Msg {
     Picked(Option<Vec<PathBuf>>),
     /// Files were read, or a picture was encoded.
     Encoded(Purpose, Result<Encoded, String>),
-    /// What the models page shows.
-    Found(Vec<crate::ui::state::ModelLine>),
+    /// What the models page shows, but for downloads.
+    Found(Box<crate::ui::state::Models>),
     /// Of a download: its name, bytes so far and in all, and how it ended.
     Pulled(String, u64, u64, Option<Ended>),
     /// A model was taken from the disk, or was not.
@@ -74,8 +74,8 @@ pub enum Ended {
 /// What a file or picture is read for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Purpose {
-    /// To go with the next message.
-    Attach,
+    /// To go with the next message; the number tells their order.
+    Attach(u64),
     /// What the camera showed.
     Frame,
     /// To go with a typed message.
@@ -101,6 +101,8 @@ pub enum Effect {
     PickFiles,
     /// A file is read, or a picture encoded.
     Encode(Purpose, Media),
+    /// Devices are looked for.
+    ListDevices,
     /// The disk is looked through for models.
     FindModels,
     /// A model is fetched.
@@ -116,6 +118,10 @@ pub enum Effect {
 pub struct Memory {
     /// Files of `State::attached`, in the same order.
     attached: Vec<Encoded>,
+    /// Files that are being read to be attached, in their order; some may be here before others.
+    coming: VecDeque<(u64, Option<Result<Encoded, String>>)>,
+    /// Of the last one of them.
+    ticket: u64,
     /// The dialog that chooses files is open.
     picking: bool,
     /// The message that is being spoken.
@@ -152,6 +158,8 @@ impl Memory {
 #[derive(Debug, Default)]
 struct Turn {
     samples: Vec<f32>,
+    /// So many of them were said before, as whole turns.
+    earlier: usize,
     /// Sound that waits for the camera's picture, since pictures are understood best in front of what is asked about them.
     held: Option<Vec<f32>>,
     /// That picture is being encoded.
@@ -185,9 +193,9 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
         Msg::Store(event) => all.store(event),
         Msg::Picked(files) => all.picked(files),
         Msg::Encoded(purpose, outcome) => all.encoded(purpose, outcome),
-        Msg::Found(lines) => {
-            all.state.models.lines = lines;
-            all.state.models.looking = false;
+        Msg::Found(found) => {
+            let pulls = std::mem::take(&mut all.state.models.pulls);
+            all.state.models = crate::ui::state::Models { pulls, ..*found };
         }
         Msg::Pulled(name, done, total, ended) => all.pulled(name, done, total, ended),
         Msg::Removed(Ok(name)) => {
@@ -199,6 +207,7 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
             let live = &mut all.state.live;
             (live.microphones, live.speakers) = (found.microphones, found.speakers);
             (live.cameras, live.voices) = (found.cameras, found.voices);
+            live.known = true;
         }
         Msg::Told(text) => all.trouble(text),
         Msg::Start => {
@@ -208,7 +217,7 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
         Msg::Tick => {}
     }
     all.profile();
-    all.state.notices.retain(|notice| notice.error || notice.at + NOTICE > now);
+    all.state.notices.retain(|notice| notice.tone == Tone::Error || notice.at + NOTICE > now);
     all.effects
 }
 
@@ -221,17 +230,17 @@ struct Update<'a> {
 
 impl Update<'_> {
     fn note(&mut self, text: String) {
-        self.notice(text, false, None);
+        self.notice(text, Tone::Done, None);
     }
 
     fn trouble(&mut self, text: String) {
-        self.notice(text, true, None);
+        self.notice(text, Tone::Error, None);
     }
 
     /// The same sentence is not told twice at a time.
-    fn notice(&mut self, text: String, error: bool, undo: Option<Action>) {
+    fn notice(&mut self, text: String, tone: Tone, undo: Option<Action>) {
         self.state.notices.retain(|notice| notice.text != text);
-        self.state.notices.push(Notice { text, error, undo, at: self.now });
+        self.state.notices.push(Notice { text, tone, undo, at: self.now });
     }
 
     fn write(&mut self, change: Change) {
@@ -254,8 +263,10 @@ impl Update<'_> {
         match action {
             Action::Show(page) => {
                 self.state.page = page;
-                if page == crate::ui::state::Page::Models && self.state.models.lines.is_empty() {
-                    self.act(Action::Refresh);
+                match page {
+                    Page::Models if self.state.models.lines.is_empty() => self.act(Action::Refresh),
+                    Page::Settings => self.effects.push(Effect::ListDevices),
+                    _ => {}
                 }
             }
             Action::Send(text) => self.send(text),
@@ -269,13 +280,8 @@ impl Update<'_> {
                     self.effects.push(Effect::PickFiles);
                 }
             }
-            Action::Attach(paths) => {
-                let files = paths.into_iter().map(|path| Effect::Encode(Purpose::Attach, Media::File(path)));
-                self.effects.extend(files);
-            }
-            Action::AttachPicture { image, name } => {
-                self.effects.push(Effect::Encode(Purpose::Attach, Media::Picture { image, name }));
-            }
+            Action::Attach(paths) => paths.into_iter().for_each(|path| self.attach(Media::File(path))),
+            Action::AttachPicture { image, name } => self.attach(Media::Picture { image, name }),
             Action::Detach(at) => {
                 if at < self.state.attached.len() {
                     self.state.attached.remove(at);
@@ -291,7 +297,7 @@ impl Update<'_> {
                 if self.state.conversation.id != Some(id) {
                     self.open(id, None);
                 }
-                self.state.page = crate::ui::state::Page::Conversation;
+                self.state.page = Page::Conversation;
             }
             Action::OpenAt { conversation, message } => {
                 let open = &self.state.conversation;
@@ -299,7 +305,7 @@ impl Update<'_> {
                 if open.id != Some(conversation) || !is_shown {
                     self.open(conversation, Some(message));
                 }
-                self.state.page = crate::ui::state::Page::Conversation;
+                self.state.page = Page::Conversation;
             }
             Action::Choose(message) => {
                 let generating = self.memory.answering.as_ref().is_some_and(|answering| answering.generating);
@@ -329,7 +335,7 @@ impl Update<'_> {
                     self.act(Action::New);
                 }
                 let text = format!("\"{}\" was deleted.", title.unwrap_or_default());
-                self.notice(text, false, Some(Action::Restore(id)));
+                self.notice(text, Tone::Done, Some(Action::Restore(id)));
             }
             Action::Restore(id) => {
                 self.write(Change::Restore { conversation: Id::from(id) });
@@ -368,7 +374,7 @@ impl Update<'_> {
             Action::Set(settings) => self.set(*settings),
             Action::Load(name) => {
                 let mut settings = self.state.settings.clone();
-                settings.model = (!name.starts_with("percept:")).then_some(name);
+                settings.model = (name != seedling::NAME).then_some(name);
                 self.keep(settings);
                 self.load();
             }
@@ -386,9 +392,12 @@ impl Update<'_> {
             }
             Action::CancelPull(name) => {
                 let going = |pull: &&mut Pull| pull.name == name && pull.stage == Fetching::Going;
-                if let Some(pull) = self.state.models.pulls.iter_mut().find(going) {
-                    pull.stage = Fetching::Stopping;
-                    self.effects.push(Effect::StopPull(name));
+                match self.state.models.pulls.iter_mut().find(going) {
+                    Some(pull) => {
+                        pull.stage = Fetching::Stopping;
+                        self.effects.push(Effect::StopPull(name));
+                    }
+                    None => self.state.models.pulls.retain(|pull| pull.name != name || pull.is_going()),
                 }
             }
             Action::Remove(name) => self.effects.push(Effect::Remove(name)),

@@ -10,7 +10,7 @@ use crate::ui::state::{Message, Part, Shape};
 use std::time::Duration;
 
 /// Bytes of pictures and sounds that are kept for the screen.
-pub const KEPT: u64 = 64 << 20;
+pub const KEPT: u64 = 16 << 20;
 /// Bytes that are read of a conversation that is opened, for the model, too.
 pub const OPENED: u64 = 128 << 20;
 /// Messages far above whose files were fetched and stay as long as no other one's are wanted.

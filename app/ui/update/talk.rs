@@ -1,7 +1,7 @@
-//! What is said: messages that are typed or spoken, answers as they come, and what interrupts them.
+//! What is said: messages that are typed, answers as they come, and what stops them.
 
-use super::{Answering, Effect, Purpose, TITLE, Turn, Update, WAITING};
-use crate::live::{LiveCommand, LiveEvent};
+use super::{Answering, Effect, Purpose, TITLE, Update};
+use crate::live::LiveCommand;
 use crate::store::change::{Change, End};
 use crate::store::history::{self, State as Ended};
 use crate::store::id::Id;
@@ -43,19 +43,19 @@ impl Update<'_> {
         self.answer(user, Vec::new());
     }
 
-    fn take_attached(&mut self) -> Vec<Encoded> {
+    pub(super) fn take_attached(&mut self) -> Vec<Encoded> {
         self.state.attached.clear();
         std::mem::take(&mut self.memory.attached)
     }
 
     /// A model that is still on its way may see.
-    fn sees(&self) -> bool {
+    pub(super) fn sees(&self) -> bool {
         self.state.loaded().is_none_or(|loaded| loaded.sees)
     }
 
     /// A whole message of the person, at the end of the conversation, on its way to the disk; `earlier` are the versions whose
     /// place it takes.
-    fn add_message(&mut self, parts: Vec<Encoded>, text: String, earlier: Vec<i64>) -> Id {
+    pub(super) fn add_message(&mut self, parts: Vec<Encoded>, text: String, earlier: Vec<i64>) -> Id {
         let conversation = self.conversation(&text);
         let message = Id::fresh();
         self.write(Change::Add { message, conversation, role: history::Role::User, text: String::new() });
@@ -119,7 +119,7 @@ impl Update<'_> {
     }
 
     /// Asks for the answer to the last message; `earlier` are those that it was given before.
-    fn answer(&mut self, user: Id, earlier: Vec<i64>) {
+    pub(super) fn answer(&mut self, user: Id, earlier: Vec<i64>) {
         let Some(conversation) = self.state.conversation.id.map(Id::from) else { return };
         let answer = Id::fresh();
         self.write(Change::Add { message: answer, conversation, role: history::Role::Assistant, text: String::new() });
@@ -171,7 +171,7 @@ impl Update<'_> {
         if kept < whole {
             self.write(Change::Cut { message: answering.id, bytes: kept, why });
         } else {
-            let end = End { state: Ended::Interrupted, why, tokens: None, seconds: None };
+            let end = End { state: Ended::Interrupted, why, tokens: None, seconds: None, first_seconds: None };
             self.write(Change::Finish { message: answering.id, end });
         }
         self.memory.past.retain(|past| past.id != id);
@@ -248,15 +248,15 @@ impl Update<'_> {
 
     /// The answer is complete.
     pub(super) fn done(&mut self, id: i64, reason: StopReason, timings: Timings) {
-        let seconds = (timings.first_token + timings.decode).as_secs_f64();
+        let (first, decode) = (timings.first_token, timings.decode);
         let per_s = timings.tokens_per_s().unwrap_or(0.0);
-        self.state.figures.answers.push_back((self.now.as_secs_f64(), per_s, timings.first_token.as_secs_f64() * 1e3));
+        self.state.figures.answers.push_back((self.now.as_secs_f64(), per_s, first.as_secs_f64() * 1e3));
         if self.state.figures.answers.len() > super::ANSWERS {
             self.state.figures.answers.pop_front();
         }
         self.memory.unprofiled = true;
         let Some(message) = self.open_answer(id) else { return };
-        message.speed = Some((timings.tokens, timings.first_token, per_s));
+        message.speed = Some((timings.tokens, Some(first), per_s));
         let (state, why) = match reason {
             StopReason::End => (Ended::Whole, None),
             StopReason::MaxTokens => (Ended::Whole, Some("it reached the most tokens that the settings allow")),
@@ -266,7 +266,8 @@ impl Update<'_> {
         message.progress = if state == Ended::Whole { Progress::Whole } else { Progress::Interrupted };
         let text = message.text().to_string();
         let tokens = u32::try_from(timings.tokens).ok();
-        let end = End { state, why: why.map(str::to_string), tokens, seconds: Some(seconds) };
+        let (seconds, first_seconds) = (Some((first + decode).as_secs_f64()), Some(first.as_secs_f64()));
+        let end = End { state, why: why.map(str::to_string), tokens, seconds, first_seconds };
         self.write(Change::Finish { message: Id::from(id), end });
         self.memory.past.push(Past { id, role: Role::Model, parts: vec![Piece::Text(text.clone())] });
         if let Some(answering) = &mut self.memory.answering {
@@ -291,170 +292,18 @@ impl Update<'_> {
             && let Some(message) = self.open_answer(id)
         {
             message.progress = Progress::Failed(problem.clone());
-            let end = End { state: Ended::Failed, why: Some(problem.clone()), tokens: None, seconds: None };
+            let end = End {
+                state: Ended::Failed,
+                why: Some(problem.clone()),
+                tokens: None,
+                seconds: None,
+                first_seconds: None,
+            };
             self.write(Change::Finish { message: Id::from(id), end });
             self.memory.answering = None;
             self.devices(LiveCommand::AnswerEnded);
         }
         self.trouble(problem);
-    }
-
-    /// What the devices tell.
-    pub(super) fn live(&mut self, event: LiveEvent) {
-        match event {
-            LiveEvent::TurnOpened => self.turn_opened(),
-            LiveEvent::Heard(samples) => self.heard(samples),
-            LiveEvent::TurnForgotten => {
-                if self.memory.turn.take().is_some() {
-                    self.engine(Command::Forget);
-                }
-            }
-            LiveEvent::TurnEnded => self.turn_ended(),
-            // Whoever asked for it has done what follows, and may have gone on since.
-            LiveEvent::Interrupted { asked: true, .. } => {}
-            LiveEvent::Interrupted { spoken_bytes, asked: false } => {
-                let spoken = self.state.settings.speak.then_some(spoken_bytes);
-                // Without speech nothing tells how far it was read; all that is there was seen.
-                let seen = self.memory.answering.as_ref().and_then(|answering| {
-                    let id = answering.id.get();
-                    let message = self.state.conversation.messages.iter().find(|message| message.id == id)?;
-                    Some(message.text().len())
-                });
-                self.stop(spoken.or(seen));
-            }
-            LiveEvent::SpokenTo { bytes } => {
-                if let Some(answering) = &self.memory.answering {
-                    let id = answering.id.get();
-                    let messages = self.state.conversation.messages.iter_mut();
-                    messages.rev().filter(|message| message.id == id).for_each(|message| message.spoken_bytes = bytes);
-                }
-            }
-            LiveEvent::DoneSpeaking => {
-                if self.memory.answering.as_ref().is_some_and(|answering| !answering.generating) {
-                    self.memory.answering = None;
-                }
-            }
-            LiveEvent::Frame(frame) => {
-                if let Some(turn) = &mut self.memory.turn {
-                    turn.coming = true;
-                }
-                let name = "camera".to_string();
-                self.effects.push(Effect::Encode(Purpose::Frame, Media::Picture { image: frame, name }));
-            }
-            other => self.device(other),
-        }
-    }
-
-    fn turn_opened(&mut self) {
-        if self.memory.turn.as_ref().is_some_and(|turn| turn.ended) {
-            self.frame(None);
-        }
-        let mut turn = Turn { parts: self.take_attached(), ..Turn::default() };
-        for part in &turn.parts {
-            self.effects.push(Effect::Worker(Command::Push(part.given())));
-        }
-        if turn.parts.is_empty() && self.state.live.camera && self.sees() {
-            turn.held = Some(Vec::new());
-        }
-        self.memory.turn = Some(turn);
-    }
-
-    fn heard(&mut self, samples: Vec<f32>) {
-        let Some(turn) = &mut self.memory.turn else { return };
-        turn.samples.extend_from_slice(&samples);
-        match &mut turn.held {
-            Some(held) => {
-                held.extend_from_slice(&samples);
-                // However late a busy machine is: a picture that is on its way belongs to what is said.
-                if held.len() > WAITING && !turn.coming {
-                    self.release();
-                }
-            }
-            None => self.engine(Command::Hear(samples)),
-        }
-    }
-
-    /// What waited for a picture waits no longer.
-    fn release(&mut self) {
-        if let Some(held) = self.memory.turn.as_mut().and_then(|turn| turn.held.take())
-            && !held.is_empty()
-        {
-            self.engine(Command::Hear(held));
-        }
-    }
-
-    /// What the camera shows, encoded, if that could be done: it belongs to the message that is spoken, if that has no picture yet.
-    pub(super) fn frame(&mut self, frame: Option<Encoded>) {
-        if let Some(Encoded { part: Part::Picture { image, .. }, .. }) = &frame {
-            self.state.given = Some((image.clone(), self.now));
-        }
-        let Some(turn) = &mut self.memory.turn else { return };
-        turn.coming = false;
-        let ended = turn.ended;
-        if turn.held.is_some()
-            && let Some(frame) = frame
-        {
-            self.effects.push(Effect::Worker(Command::Push(frame.given())));
-            turn.parts.push(frame);
-            self.release();
-        }
-        if ended {
-            self.turn_ended();
-        }
-    }
-
-    fn turn_ended(&mut self) {
-        if let Some(turn) = &mut self.memory.turn
-            && (turn.coming && turn.held.is_some() || self.state.conversation.loading)
-        {
-            turn.ended = true;
-            return;
-        }
-        self.release();
-        let Some(turn) = self.memory.turn.take() else { return };
-        let Turn { samples, mut parts, .. } = turn;
-        parts.push(Encoded::spoken(samples));
-        let user = self.add_message(parts, String::new(), Vec::new());
-        self.answer(user, Vec::new());
-    }
-
-    /// The conversation was opened while somebody spoke already: what was spoken comes behind it.
-    pub(super) fn begin_with_turn(&mut self) {
-        self.begin();
-        let Some(turn) = &self.memory.turn else { return };
-        let parts = turn.parts.iter().map(|part| Command::Push(part.given()));
-        let heard = turn.held.is_none().then(|| Command::Hear(turn.samples.clone()));
-        self.effects.extend(parts.chain(heard).map(Effect::Worker));
-        if turn.ended {
-            self.turn_ended();
-        }
-    }
-
-    fn device(&mut self, event: LiveEvent) {
-        match event {
-            LiveEvent::Phase(phase) => self.state.live.phase = phase,
-            LiveEvent::DeviceLost { which, name, why } => {
-                let what = which.name();
-                if !self.state.live.lost.iter().any(|lost| lost == what) {
-                    self.state.live.lost.push(what.into());
-                }
-                let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
-                self.note(format!(
-                    "No {what}{name}: {why}. The conversation goes on without it; it is taken as soon as it is there."
-                ));
-            }
-            LiveEvent::DeviceFound { which, name } => {
-                let what = which.name();
-                let was_lost = self.state.live.lost.iter().any(|lost| lost == what);
-                self.state.live.lost.retain(|lost| lost != what);
-                self.state.notices.retain(|notice| !notice.text.starts_with(&format!("No {what}")));
-                if was_lost {
-                    self.note(format!("The {what} is back: {name}."));
-                }
-            }
-            LiveEvent::Note(text) => self.note(text),
-            _ => {}
-        }
     }
 
     /// Nothing of the open conversation goes on.
@@ -471,82 +320,10 @@ impl Update<'_> {
 
     /// The list, or what a search finds.
     pub(super) fn list(&mut self) {
+        self.state.searching = true;
         match self.state.search.trim() {
             "" => self.ask(Question::List),
             words => self.ask(Question::Search(words.to_string())),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::history::Summary;
-    use crate::store::settings::Settings;
-    use crate::store::thread::StoreEvent;
-    use crate::ui::state::{Action, State};
-    use crate::ui::update::{Memory, Msg, update};
-    use percept::Image;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    /// What the engine is told, in a word each, of what happens one after the other.
-    fn told(all: Vec<Msg>) -> Vec<&'static str> {
-        let (mut state, mut memory) = (State::new(Settings::default()), Memory::default());
-        state.live.camera = true;
-        let effects = all.into_iter().flat_map(|msg| update(&mut state, &mut memory, msg, Duration::ZERO));
-        let word = |effect| match effect {
-            Effect::Worker(Command::Begin(_)) => Some("past"),
-            Effect::Worker(Command::Push(_)) => Some("picture"),
-            Effect::Worker(Command::Hear(_)) => Some("sound"),
-            Effect::Worker(Command::Answer { .. }) => Some("answer"),
-            _ => None,
-        };
-        effects.filter_map(word).collect()
-    }
-
-    #[test]
-    fn what_is_spoken_while_a_conversation_is_opened_waits_for_it() {
-        let id = Id::fresh();
-        let summary = Summary { id, title: "Cats".into(), model: None, created: 0, changed: 0 };
-        let loaded = StoreEvent::Loaded(history::Conversation { summary, messages: Vec::new() });
-        // Where it cannot be opened, what was spoken begins a new one.
-        let failed = StoreEvent::Failed(Question::Load(id), "a broken disk".into());
-        for outcome in [loaded, failed] {
-            let heard = LiveEvent::Heard(vec![0.0; WAITING + 1]);
-            let spoken = [LiveEvent::TurnOpened, heard, LiveEvent::TurnEnded].map(Msg::Live);
-            let open = Msg::Action(Action::Open(id.get()));
-            let all = [open].into_iter().chain(spoken).chain([Msg::Store(outcome)]);
-            assert_eq!(told(all.collect()), ["sound", "past", "sound", "answer"]);
-        }
-    }
-
-    #[test]
-    fn a_picture_that_is_on_its_way_is_waited_for() {
-        let image = || Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] });
-        let encoded = || crate::ui::media::encode(Media::Picture { image: image(), name: "camera".into() });
-        let opened = || Msg::Live(LiveEvent::TurnOpened);
-        let seen = || Msg::Live(LiveEvent::Frame(image()));
-        let heard = || Msg::Live(LiveEvent::Heard(vec![0.0; WAITING]));
-        let ended = || Msg::Live(LiveEvent::TurnEnded);
-        let came = |outcome| Msg::Encoded(Purpose::Frame, outcome);
-        assert_eq!(
-            told(vec![opened(), seen(), heard(), came(encoded()), heard(), ended()]),
-            ["picture", "sound", "sound", "answer"]
-        );
-        // A window that is slow takes all of it in at once.
-        assert_eq!(
-            told(vec![opened(), seen(), heard(), heard(), ended(), came(encoded())]),
-            ["picture", "sound", "answer"]
-        );
-        // No picture, or a camera that does not start.
-        let problem = || came(Err("a full disk".into()));
-        assert_eq!(told(vec![opened(), seen(), heard(), heard(), ended(), problem()]), ["sound", "answer"]);
-        assert_eq!(told(vec![opened(), heard(), heard(), seen(), came(encoded()), ended()]), ["sound", "answer"]);
-        // Somebody speaks again before it is there.
-        assert_eq!(
-            told(vec![opened(), seen(), heard(), ended(), opened(), heard(), heard(), ended()]),
-            ["sound", "answer", "sound", "answer"]
-        );
     }
 }

@@ -81,6 +81,7 @@ fn kept(id: i64, role: Who, text: &str, versions: &[i64]) -> Kept {
         why: None,
         tokens: None,
         seconds: None,
+        first_seconds: None,
         media: Vec::new(),
         versions: versions.iter().map(|version| Id::from(*version)).collect(),
     }
@@ -212,6 +213,13 @@ fn a_download_that_is_stopped_says_so_and_can_be_gone_on_with() {
     desk.act(Action::CancelPull(name()));
     assert!(matches!(&desk.happen(Msg::Pulled(name(), 9, 9, Some(Ended::Whole)))[..], [Effect::FindModels]));
     assert_eq!(stage(&desk), None);
+    // One that failed is shown, whatever is found, until it is forgotten.
+    desk.act(Action::Pull(name()));
+    desk.happen(Msg::Pulled(name(), 1, 9, Some(Ended::Failed("No network.".into()))));
+    desk.happen(Msg::Found(Box::default()));
+    assert_eq!(stage(&desk), Some(Fetching::Failed("No network.".into())));
+    assert!(desk.act(Action::CancelPull(name())).is_empty());
+    assert_eq!(stage(&desk), None);
 }
 
 #[test]
@@ -223,23 +231,68 @@ fn files_are_chosen_in_one_dialog_or_by_their_path() {
     assert!(desk.state.notices.is_empty(), "it was closed");
     desk.act(Action::PickFiles);
     let effects = desk.happen(Msg::Picked(Some(vec!["/a.png".into()])));
-    assert!(matches!(&effects[..], [Effect::Encode(Purpose::Attach, Media::File(path))] if path.ends_with("a.png")));
+    assert!(matches!(&effects[..], [Effect::Encode(Purpose::Attach(_), Media::File(path))] if path.ends_with("a.png")));
     desk.act(Action::PickFiles);
     assert!(desk.state.file_dialog);
     assert!(desk.happen(Msg::Picked(None)).is_empty());
     let [notice] = &desk.state.notices[..] else { panic!("{:?}", desk.state.notices) };
-    assert!(notice.error && notice.text.contains("Drop the file on the window"), "{}", notice.text);
+    assert!(notice.tone == Tone::Error && notice.text.contains("Drop the file on the window"), "{}", notice.text);
     assert!(!desk.state.file_dialog);
 }
 
-/// 12 MB of picture in each of so many turns.
+#[test]
+fn files_are_attached_in_the_order_in_which_they_were_chosen() {
+    let mut desk = Desk::new();
+    let picture = |side: u8| Arc::new(percept::Image { width: 1, height: 1, rgb: vec![side; 3] });
+    let mut effects: Vec<Effect> =
+        (1..=3).flat_map(|i| desk.act(Action::AttachPicture { image: picture(i), name: i.to_string() })).collect();
+    effects.extend(desk.act(Action::Attach(vec!["/no/such.png".into()])));
+    assert_eq!(desk.state.reading, 4);
+    // The last one is read first.
+    effects.reverse();
+    let first = effects.split_off(3);
+    encoded(&mut desk, effects);
+    assert_eq!((desk.state.reading, desk.state.attached.len(), desk.state.notices.len()), (4, 0, 0));
+    encoded(&mut desk, first);
+    let names = desk.state.attached.iter().map(|part| match part {
+        crate::ui::state::Part::Picture { name, .. } => name.as_str(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!((desk.state.reading, desk.state.notices.len()), (0, 1));
+}
+
+#[test]
+fn speeds_are_the_same_when_a_conversation_is_opened_again() {
+    let mut desk = Desk::new();
+    let mut answer = kept(2, Who::Assistant, "Yes.", &[2]);
+    (answer.tokens, answer.seconds, answer.first_seconds) = (Some(21), Some(1.25), Some(0.25));
+    // As it was written before the time to the first token was kept.
+    let mut old = kept(3, Who::Assistant, "No.", &[3]);
+    (old.tokens, old.seconds) = (Some(10), Some(2.0));
+    desk.act(Action::Open(7));
+    desk.happen(loaded(7, vec![kept(1, Who::User, "So?", &[1]), answer, old]));
+    let speeds: Vec<_> = desk.messages().iter().map(|message| message.speed).collect();
+    assert_eq!(speeds, [None, Some((21, Some(Duration::from_millis(250)), 20.0)), Some((10, None, 5.0))]);
+}
+
+/// 3 MB of picture in each of so many turns.
 fn shown(desk: &mut Desk, turns: usize) {
     for turn in 0..turns {
-        let image = Arc::new(percept::Image { width: 2000, height: 2000, rgb: vec![turn as u8; 12_000_000] });
-        let file = crate::ui::media::encode(Media::Picture { image, name: format!("{turn}.png") });
-        desk.happen(Msg::Encoded(Purpose::Attach, file));
+        let image = Arc::new(percept::Image { width: 1000, height: 1000, rgb: vec![turn as u8; 3_000_000] });
+        let effects = desk.act(Action::AttachPicture { image, name: format!("{turn}.png") });
+        encoded(desk, effects);
         desk.ask("What is it?");
         desk.answered("It is grey.");
+    }
+}
+
+/// Does what is asked for.
+fn encoded(desk: &mut Desk, effects: Vec<Effect>) {
+    for effect in effects {
+        if let Effect::Encode(purpose, media) = effect {
+            desk.happen(Msg::Encoded(purpose, crate::ui::media::encode(media)));
+        }
     }
 }
 
@@ -258,14 +311,13 @@ fn pictures_far_above_lie_on_the_disk_until_they_are_seen() {
     let effects = desk.act(Action::Fetch(id));
     assert_eq!(of_disk(&effects), [&StoreCommand::Ask(Question::Media(Id::from(media)))]);
     assert!(desk.act(Action::Fetch(id)).is_empty());
-    let image = Arc::new(percept::Image { width: 2000, height: 2000, rgb: vec![0; 12_000_000] });
+    let image = Arc::new(percept::Image { width: 1000, height: 1000, rgb: vec![0; 3_000_000] });
     let bytes = match crate::ui::media::encode(Media::Picture { image, name: "0.png".into() }).unwrap().file {
         Some(file) => file.bytes.to_vec(),
         None => panic!("no file"),
     };
     let effects = desk.happen(Msg::Store(StoreEvent::Media(Id::from(media), bytes)));
-    let Some(Effect::Encode(purpose, kept)) = effects.into_iter().next() else { panic!("nothing is decoded") };
-    desk.happen(Msg::Encoded(purpose, crate::ui::media::encode(kept)));
+    encoded(&mut desk, effects);
     assert!(!is_away(&desk.messages()[0]));
     // It stays while more is said.
     shown(&mut desk, 1);

@@ -4,7 +4,7 @@ use super::controls::{self, Kind};
 use super::icon::Icon;
 use super::{clip, message};
 use crate::ui::keys::{self, Does};
-use crate::ui::state::{Action, Page, Part, State};
+use crate::ui::state::{Action, Engine, Page, Part, State};
 use crate::ui::theme::{self, TOUCH};
 use crate::ui::view::{Field, View};
 use eframe::egui;
@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
         if state.editing.is_some() {
             editing(ui, actions);
         }
-        if !state.attached.is_empty() {
+        if !state.attached.is_empty() || state.reading > 0 {
             attached(ui, state, view, actions);
         }
         line(ui, state, view, actions);
@@ -118,8 +118,27 @@ fn attached(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
                 });
             });
         }
+        if state.reading > 0 {
+            reading(ui, state);
+        }
     });
     ui.add_space(4.0);
+}
+
+fn reading(ui: &mut Ui, state: &State) {
+    let colours = theme::palette(ui);
+    let frame = Frame::new().fill(colours.raised).corner_radius(10).inner_margin(Margin::symmetric(10, 5));
+    frame.show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_height(36.0);
+            controls::dots(ui, colours.accent);
+            let told = match state.reading {
+                1 => "Reading a file".to_string(),
+                more => format!("Reading {more} files"),
+            };
+            ui.label(RichText::new(told).font(theme::small()).color(colours.weak));
+        });
+    });
 }
 
 fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
@@ -143,9 +162,11 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
     });
 
     let place = Rect::from_min_size(rect.min + vec2(TOUCH + 6.0, 0.0), vec2(text_width, height));
-    let mut wants_to_send = false;
+    // It was to be sent when its files were read; if one of them could not be, the person decides.
+    let is_due = |count: usize| state.attached.len() == count;
+    let mut wants_to_send = state.reading == 0 && view.unsent.take().is_some_and(is_due);
     ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::top_down(Align::Min)), |ui| {
-        wants_to_send = typed(ui, state, view, row);
+        wants_to_send |= typed(ui, state, view, row);
     });
 
     at(corner(rect.right() - TOUCH), ui, &mut |ui| {
@@ -163,7 +184,9 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
             wants_to_send |= pressed;
         }
     });
-    if wants_to_send && can_send(state, view) {
+    if wants_to_send && state.reading > 0 && can_send(state, view) {
+        view.unsent = Some(state.attached.len() + state.reading);
+    } else if wants_to_send && can_send(state, view) {
         actions.push(Action::Send(std::mem::take(&mut view.draft).trim().into()));
         view.focus = Some(Field::Composer);
     }
@@ -172,7 +195,7 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
 fn can_send(state: &State, view: &View) -> bool {
     state.loaded().is_some()
         && !state.conversation.loading
-        && (!view.draft.trim().is_empty() || !state.attached.is_empty())
+        && (!view.draft.trim().is_empty() || !state.attached.is_empty() || state.reading > 0)
 }
 
 /// The text field; says whether the keys to send were pressed in it.
@@ -183,10 +206,11 @@ fn typed(ui: &mut Ui, state: &State, view: &mut View, row: f32) -> bool {
         let always = egui::KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
         wants = ui.input_mut(|input| send.into_iter().chain([always]).any(|keys| keys::pressed(input, keys)));
     }
-    let hint = match state.loaded() {
-        Some(loaded) if loaded.sees => "Ask something, or drop a picture",
-        Some(_) => "Ask something",
-        None => "You can type already; the model is not there yet",
+    let hint = match &state.engine {
+        Engine::Ready(loaded) if loaded.sees => "Ask something, or drop a picture",
+        Engine::Ready(_) => "Ask something",
+        Engine::Loading { .. } => "You can type already; the model is on its way",
+        Engine::Failed(_) => "There is no model to ask; choose one",
     };
     ScrollArea::vertical().max_height(LINES * row + 12.0).show(ui, |ui| {
         let edit = TextEdit::multiline(&mut view.draft)
@@ -273,7 +297,7 @@ fn path(ctx: &Context, state: &State, view: &mut View, actions: &mut Vec<Action>
 }
 
 /// A path as people write it: quotes around it and a tilde for the home folder.
-fn home(path: &str) -> PathBuf {
+pub fn home(path: &str) -> PathBuf {
     let bare = path.trim_matches(|c| c == '"' || c == '\'');
     let bare = bare.strip_prefix("file://").unwrap_or(bare);
     match (bare.strip_prefix("~/"), dirs::home_dir()) {

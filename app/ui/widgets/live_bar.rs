@@ -5,7 +5,7 @@ use super::icon::Icon;
 use super::{camera, level, spectrogram, waveform};
 use crate::store::settings::Device;
 use crate::ui::keys::{self, Does};
-use crate::ui::state::{Action, Phase, State};
+use crate::ui::state::{Action, Engine, Phase, State};
 use crate::ui::theme::{self, Palette};
 use crate::ui::view::{Meters, View};
 use eframe::egui;
@@ -30,15 +30,21 @@ pub struct Status {
 pub fn status(state: &State, colours: &Palette) -> Status {
     let keys = |does| keys::told(&state.settings, does);
     let live = &state.live;
-    let no_microphone = live.microphones.is_empty() || state.settings.microphone == Device::Off;
+    let no_microphone = (live.known && live.microphones.is_empty()) || state.settings.microphone == Device::Off;
     let (colour, icon, word, sentence) = match live.phase {
         Phase::Speaking => {
             (colours.speaking, Icon::Speaker, "Speaking", format!("Talk over it, or {}", keys(Does::Stop)))
         }
         Phase::Thinking => (colours.thinking, Icon::More, "Thinking", format!("{} stops it", keys(Does::Stop))),
+        _ if matches!(state.engine, Engine::Failed(_)) => {
+            (colours.weak, Icon::MicrophoneOff, "No model", "It cannot answer yet".into())
+        }
         _ if no_microphone => (colours.weak, Icon::MicrophoneOff, "No microphone", "Type below instead".into()),
         _ if live.muted => (colours.weak, Icon::MicrophoneOff, "Muted", format!("{} turns it on", keys(Does::Mute))),
         Phase::Listening => (colours.accent, Icon::Microphone, "Listening", "It answers when you pause".into()),
+        Phase::Idle if matches!(state.engine, Engine::Loading { .. }) => {
+            (colours.weak, Icon::Microphone, "Getting ready", "It answers when its model is there".into())
+        }
         Phase::Idle if live.push_to_talk => {
             (colours.weak, Icon::Microphone, "Ready", format!("Hold {} to talk", keys(Does::Talk)))
         }
@@ -188,7 +194,8 @@ fn lost(ui: &mut Ui, state: &State) {
     ui.horizontal_top(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(16.0, 18.0), Sense::hover());
         Icon::Warning.paint(ui.painter(), rect, colours.warn);
-        let told = format!("Gone: {}. The conversation goes on without it.", state.live.lost.join(", "));
+        let them = if state.live.lost.len() == 1 { "it" } else { "them" };
+        let told = format!("Gone: {}. The conversation goes on without {them}.", state.live.lost.join(", "));
         ui.add(Label::new(RichText::new(told).font(theme::small()).color(colours.warn)).wrap());
     });
 }

@@ -140,7 +140,7 @@ fn answer(
             controls::dots(ui, colours.thinking);
             // While it thinks, the line above says so.
             if message.thinking.is_empty() {
-                ui.label(RichText::new("Looking and listening").color(colours.weak));
+                ui.label(RichText::new(taking_in(state, message)).color(colours.weak));
             }
         });
     } else {
@@ -193,6 +193,27 @@ fn answer(
     }
 }
 
+/// What the model does with the question of an answer that has no word yet.
+fn taking_in(state: &State, answer: &Message) -> &'static str {
+    let before = state.conversation.messages.iter().take_while(|message| message.id != answer.id).last();
+    let has = |of: fn(&Part) -> bool| before.is_some_and(|question| question.parts.iter().any(of));
+    let pictures = has(|part| {
+        matches!(
+            part,
+            Part::Picture { .. }
+                | Part::Video { .. }
+                | Part::Away { shape: Shape::Picture { .. } | Shape::Video { .. }, .. }
+        )
+    });
+    let sounds = has(|part| matches!(part, Part::Sound { .. } | Part::Away { shape: Shape::Sound { .. }, .. }));
+    match (pictures, sounds) {
+        (true, true) => "Looking and listening",
+        (true, false) => "Looking",
+        (false, true) => "Listening",
+        (false, false) => "Reading",
+    }
+}
+
 /// Which version it is, and "2 of 3", if there are others.
 fn version(message: &Message) -> Option<(usize, String)> {
     let at = message.versions.iter().position(|version| *version == message.id)?;
@@ -220,9 +241,12 @@ fn versions(ui: &mut Ui, state: &State, message: &Message, actions: &mut Vec<Act
 }
 
 /// "27 tokens · first after 0.21 s · 41 tokens/s".
-fn speed(tokens: usize, first: Duration, per_s: f64) -> String {
+fn speed(tokens: usize, first: Option<Duration>, per_s: f64) -> String {
     let word = if tokens == 1 { "token" } else { "tokens" };
-    format!("{tokens} {word} · first after {:.2} s · {per_s:.0} tokens/s", first.as_secs_f64())
+    let first = first.map_or(String::new(), |first| format!(" · first after {:.2} s", first.as_secs_f64()));
+    // One token has no speed.
+    let per_s = if per_s > 0.0 { format!(" · {per_s:.0} tokens/s") } else { String::new() };
+    format!("{tokens} {word}{first}{per_s}")
 }
 
 fn thinking(ui: &mut Ui, view: &mut View, message: &Message) {
@@ -363,7 +387,10 @@ mod tests {
 
     #[test]
     fn speed_is_told_in_one_line() {
-        assert_eq!(speed(1, Duration::from_millis(214), 41.4), "1 token · first after 0.21 s · 41 tokens/s");
+        let first = Some(Duration::from_millis(214));
+        assert_eq!(speed(27, first, 41.4), "27 tokens · first after 0.21 s · 41 tokens/s");
+        assert_eq!(speed(27, None, 41.4), "27 tokens · 41 tokens/s");
+        assert_eq!(speed(1, first, 0.0), "1 token · first after 0.21 s");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::controls::{self, Kind};
 use super::icon::Icon;
-use crate::ui::state::{Action, State};
+use crate::ui::state::{Action, State, Tone};
 use crate::ui::theme;
 use eframe::egui;
 use egui::{Align, Color32, Frame, Label, Layout, Margin, Panel, Rect, RichText, Sense, Stroke, Ui, vec2};
@@ -29,11 +29,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 fn line(ui: &mut Ui, state: &State, number: usize, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let notice = &state.notices[number];
-    let (icon, front, fill) = match notice.error {
-        true => (Icon::Warning, colours.error, colours.error_soft),
-        false => (Icon::Done, colours.accent, colours.surface),
+    let (icon, front, fill, edge) = match notice.tone {
+        Tone::Done => (Icon::Done, colours.accent, colours.surface, colours.border),
+        Tone::Warning => (Icon::Warning, colours.warn, colours.surface, colours.border),
+        Tone::Error => (Icon::Warning, colours.error, colours.error_soft, Color32::TRANSPARENT),
     };
-    let edge = if notice.error { Color32::TRANSPARENT } else { colours.border };
     let frame = Frame::new().fill(fill).stroke(Stroke::new(1.0, edge)).corner_radius(theme::RADIUS);
     frame.inner_margin(Margin { left: 12, right: 6, top: 5, bottom: 5 }).show(ui, |ui| {
         ui.set_width(ui.available_width());

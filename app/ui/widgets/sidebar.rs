@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
             head(ui, state, view, open, actions);
             ui.add_space(theme::SMALL);
             if open {
-                search(ui, view, actions);
+                search(ui, state, view, actions);
             }
             ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
                 foot(ui, state, open);
@@ -112,7 +112,7 @@ fn head(ui: &mut Ui, state: &State, view: &mut View, open: bool, actions: &mut V
     }
 }
 
-fn search(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
+fn search(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
     let before = view.search.clone();
     let full = ui.available_width();
@@ -137,8 +137,18 @@ fn search(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape)) {
         view.search.clear();
     }
+    if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+        view.open_first = !view.search.trim().is_empty();
+    }
     if view.search != before {
         actions.push(Action::Search(view.search.trim().into()));
+    } else if view.open_first && !state.searching {
+        view.open_first = false;
+        if let Some(line) = state.lines.first() {
+            view.found = line.message;
+            view.focus = Some(Field::Composer);
+            actions.extend([line.open(), Action::Show(Page::Conversation)]);
+        }
     }
 }
 
@@ -146,7 +156,11 @@ fn list(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
     let colours = theme::palette(ui);
     if state.lines.is_empty() {
         ui.add_space(theme::SPACE);
-        let told = if state.search.is_empty() { "Conversations are kept here." } else { "Nothing was found." };
+        let told = match (state.searching, state.search.is_empty()) {
+            (true, _) => "",
+            (false, true) => "Conversations are kept here.",
+            (false, false) => "Nothing was found.",
+        };
         ui.vertical_centered(|ui| ui.label(RichText::new(told).font(theme::small()).color(colours.weak)));
         return;
     }
@@ -300,7 +314,7 @@ fn foot(ui: &mut Ui, state: &State, open: bool) {
     let (colour, word, name) = match &state.engine {
         Engine::Ready(loaded) => (colours.accent, "Ready", loaded.model.as_str()),
         Engine::Loading { model, .. } => (colours.warn, "Loading", model.as_str()),
-        Engine::Failed(_) => (colours.error, "No model", "Choose one under Models"),
+        Engine::Failed(_) => (colours.error, "Choose one under Models", "No model"),
     };
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), if open { 36.0 } else { 20.0 }), Sense::hover());

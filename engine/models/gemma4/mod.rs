@@ -10,7 +10,7 @@ use super::gemma::sound::SoundConfig;
 use super::gemma::vision::PatchEncoder;
 use super::gemma::{Config, Experts, Eyes, Layer, PerLayer, Sound};
 use super::gemma4_unified::{self, PatchShape};
-use super::model::Family;
+use super::model::{Family, Gguf};
 use crate::error::Result;
 use crate::kernels::norm_rope::Values;
 use crate::kernels::route::{MOST_EXPERTS, Shape};
@@ -19,8 +19,11 @@ use crate::weights::{Checkpoint, Fields};
 /// `model_type`, and what GGUF files say.
 const NAME: &str = "gemma4";
 /// How its checkpoints are read.
-pub(super) const FAMILY: Family =
-    Family { names: &[NAME], read: |checkpoint, _| read(checkpoint), gguf: Some((NAME, gguf::read)) };
+pub(super) const FAMILY: Family = Family {
+    names: &[NAME],
+    read: |checkpoint, _| read(checkpoint),
+    gguf: Some(Gguf { architecture: NAME, projector: true, read: gguf::read }),
+};
 
 /// Reads `config.json` and `processor_config.json`.
 ///

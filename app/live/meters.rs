@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const KEPT_SAMPLES: usize = 1 << 16;
 /// Pairs of peaks that are kept, one for each 10 ms.
 pub const KEPT_PEAKS: usize = 4 * RATE as usize / BLOCK;
+/// Below it nobody sees the level move.
+const AUDIBLE: f32 = 0.02;
 
 /// Levels, counters and the last few seconds.
 pub struct Meters {
@@ -51,6 +53,11 @@ impl Meters {
     /// Loudness of the last 10 ms: the root mean square, 0 to 1.
     pub fn level(&self) -> f32 {
         f32::from_bits(self.level.load(Relaxed))
+    }
+
+    /// Whether that can be seen on a level.
+    pub fn is_audible(&self) -> bool {
+        self.level() > AUDIBLE
     }
 
     /// Probability that somebody speaks just now.

@@ -43,9 +43,9 @@ pub struct Pipeline {
     turn: Turn,
     answer: SpokenAnswer,
     chooser: FrameChooser,
-    /// The camera's last picture, when it was seen, and how it looks from afar.
     /// A command to stop is obeyed.
     asked_to_stop: bool,
+    /// The camera's last picture, and how it looks from afar.
     picture: Option<(Arc<Image>, Thumbnail)>,
     /// What was heard of late, for the beginning of a turn.
     history: VecDeque<f32>,
@@ -60,6 +60,8 @@ pub struct Pipeline {
     phase: Phase,
     events: Sender<LiveEvent>,
     news: bool,
+    /// The last block could be heard.
+    audible: bool,
     meters: Arc<Meters>,
 }
 
@@ -91,11 +93,12 @@ impl Pipeline {
             phase: Phase::Idle,
             events,
             news: false,
+            audible: false,
             meters,
         }
     }
 
-    /// Whether there were events since it was asked last.
+    /// Whether there were events since it was asked last, or silence ended, which can be seen.
     pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
@@ -211,6 +214,9 @@ impl Pipeline {
         let voice = self.detector.probability(&block);
         let voice = if self.echo.only_rest() { 0.0 } else { voice };
         self.meters.set_heard(&block, voice);
+        let audible = self.meters.is_audible();
+        self.news |= audible && !self.audible;
+        self.audible = audible;
         if heard {
             let effects = self.turn.handle(self.clock(), Input::Voice(voice));
             self.follow(&effects, Some(&block));

@@ -222,6 +222,21 @@ fn any_noise_interrupts_it_not_in_the_whole_conversation() {
 }
 
 #[test]
+fn the_end_of_silence_wakes_whoever_draws() {
+    let mut table = Table::new();
+    table.run(500);
+    table.pipeline.take_news();
+    table.run(500);
+    assert!(!table.pipeline.take_news(), "nothing happens");
+    // Once, however long it lasts.
+    for expected in [true, false] {
+        table.microphone.say(&[0.1; 1600]);
+        table.run(50);
+        assert_eq!(table.pipeline.take_news(), expected);
+    }
+}
+
+#[test]
 fn there_is_a_mute_and_nothing_is_heard_through_it() {
     let mut table = Table::new();
     table.run(500);

@@ -34,9 +34,14 @@ const LISTED: Duration = Duration::from_secs(3);
 
 /// Frames of the spectrogram that is shown: four seconds.
 const MEL_FRAMES: usize = 400;
+/// Samples from one of them to the next.
+const MEL_HOP: usize = 160;
 /// Samples that are worth asking for frames, and most of them at a time: a tenth of a second and half of one.
 const MEL_SAMPLES: u64 = 1_600;
 const MOST_MEL_SAMPLES: u64 = 8_000;
+
+/// Mean square of sound that nobody hears, 66 dB below full scale.
+const SILENT: f32 = 2.5e-7;
 
 /// Wakes whoever draws.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -174,8 +179,7 @@ impl Desk {
             }
             if let Msg::Worker(crate::worker::Event::Mel(frames)) = &msg {
                 self.spectrogram.extend(frames);
-                let old = self.spectrogram.len().saturating_sub(MEL_FRAMES * NUM_MELS);
-                self.spectrogram.drain(..old);
+                self.keep_frames();
                 self.mel_asked = false;
                 continue;
             }
@@ -196,13 +200,29 @@ impl Desk {
     pub fn spectrogram(&mut self) -> (&VecDeque<f32>, u64) {
         let heard = self.meters().heard();
         let new = heard.saturating_sub(self.mel_heard);
-        if new >= MEL_SAMPLES && !self.mel_asked && !self.state.answering() && self.state.loaded().is_some() {
+        let seen = self.state.page == Page::Conversation && !self.state.live.muted;
+        if seen && new >= MEL_SAMPLES && !self.mel_asked && !self.state.answering() && self.state.loaded().is_some() {
             let mut samples = vec![0.0; new.min(MOST_MEL_SAMPLES) as usize];
             self.meters().latest(&mut samples);
-            (self.mel_heard, self.mel_asked) = (heard, true);
-            self.worker.send(crate::worker::Command::Show(samples));
+            self.mel_heard = heard;
+            let silent = samples.iter().map(|sample| sample * sample).sum::<f32>() < SILENT * samples.len() as f32;
+            if silent {
+                // Dark without being computed: a quiet room is heard most of the time.
+                let frames = (new as usize / MEL_HOP).min(MEL_FRAMES);
+                self.spectrogram.extend(std::iter::repeat_n(f32::NEG_INFINITY, frames * NUM_MELS));
+                self.keep_frames();
+            } else {
+                self.mel_asked = true;
+                self.worker.send(crate::worker::Command::Show(samples));
+            }
         }
         (&self.spectrogram, self.mel_heard)
+    }
+
+    /// Only those that are shown.
+    fn keep_frames(&mut self) {
+        let old = self.spectrogram.len().saturating_sub(MEL_FRAMES * NUM_MELS);
+        self.spectrogram.drain(..old);
     }
 
     /// Takes something into the state and carries out what follows from it.

@@ -15,14 +15,14 @@ use percept::hearing::NUM_MELS;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Between frames while level and waveform move, while only the camera's picture does, and while nothing moves but could.
+/// Between frames while level and waveform move, while only the camera's picture does, also where the processor draws, and while
+/// nothing moves: what begins to move wakes the window.
 const MOVING: Duration = Duration::from_millis(33);
 const LOOKING: Duration = Duration::from_millis(100);
-const QUIET: Duration = Duration::from_millis(150);
-/// Below it nobody sees the level move.
-const AUDIBLE: f32 = 0.02;
+const LOOKING_BY_SOFTWARE: Duration = Duration::from_millis(200);
+const QUIET: Duration = Duration::from_millis(500);
 /// Natural logarithms from the loudest to the darkest colour of the spectrogram.
-const MEL_RANGE: f32 = 7.0;
+const MEL_RANGE: f32 = 5.9;
 
 /// Opens the window and stays in it until it is closed.
 ///
@@ -43,7 +43,7 @@ pub fn run(options: Options) -> Result<()> {
     let problem = Arc::new(OnceLock::new());
     let told = problem.clone();
     let create = move |context: &CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
-        let window = Window::new(context, options).map_err(|error| {
+        let window = Window::new(context, options, software).map_err(|error| {
             let sentence = format!("{error:#}");
             let _ = told.set(error);
             sentence
@@ -70,6 +70,8 @@ pub struct Window {
     waveform: Vec<(f32, f32)>,
     mel: MelImage,
     due: Due,
+    /// The processor draws.
+    software: bool,
 }
 
 impl Window {
@@ -77,7 +79,7 @@ impl Window {
     ///
     /// # Errors
     /// As [`Desk::new`].
-    pub fn new(context: &CreationContext<'_>, options: Options) -> Result<Window> {
+    pub fn new(context: &CreationContext<'_>, options: Options, software: bool) -> Result<Window> {
         theme::install(&context.egui_ctx);
         let ctx = context.egui_ctx.clone();
         let due = Due::default();
@@ -88,7 +90,7 @@ impl Window {
         };
         let desk = Desk::new(options, Arc::new(wake))?;
         let (view, mel) = (View::default(), MelImage::default());
-        Ok(Window { desk, view, waveform: Vec::new(), mel, due })
+        Ok(Window { desk, view, waveform: Vec::new(), mel, due, software })
     }
 
     /// Takes in news; also while the window is hidden.
@@ -123,8 +125,8 @@ impl Window {
         for action in actions {
             self.desk.happen(Msg::Action(action));
         }
-        let level = self.desk.meters().level();
-        let pause = pause(&self.desk.state, level);
+        let looking = if self.software { LOOKING_BY_SOFTWARE } else { LOOKING };
+        let pause = pause(&self.desk.state, self.desk.meters().is_audible(), looking);
         if let Some(pause) = pause {
             ctx.request_repaint_after(pause);
         }
@@ -153,13 +155,13 @@ impl Window {
     }
 }
 
-/// When the next frame is due although nothing happens; `None` if only news asks for one.
-fn pause(state: &State, level: f32) -> Option<Duration> {
-    let moving = matches!(state.live.phase, Phase::Listening | Phase::Speaking) || level > AUDIBLE;
+/// When the next frame is due although nothing happens, `looking` while the camera is on; `None` if only news asks for one.
+fn pause(state: &State, audible: bool, looking: Duration) -> Option<Duration> {
+    let moving = matches!(state.live.phase, Phase::Listening | Phase::Speaking) || audible;
     let open = state.conversation.messages.last().is_some_and(|message| message.progress == Progress::Open);
     match (moving, open || !state.live.muted) {
         (true, _) => Some(MOVING),
-        (false, _) if state.live.camera => Some(LOOKING),
+        (false, _) if state.live.camera => Some(looking),
         (false, true) => Some(QUIET),
         (false, false) if !state.notices.is_empty() => Some(Duration::from_secs(1)),
         (false, false) => None,
@@ -174,5 +176,24 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         self.draw(ui);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::settings::Settings;
+
+    #[test]
+    fn frames_come_as_fast_as_something_moves() {
+        let mut state = State::new(Settings::default());
+        assert_eq!(pause(&state, false, LOOKING), Some(QUIET));
+        assert_eq!(pause(&state, true, LOOKING), Some(MOVING));
+        state.live.camera = true;
+        assert_eq!(pause(&state, false, LOOKING_BY_SOFTWARE), Some(LOOKING_BY_SOFTWARE));
+        state.live.phase = Phase::Speaking;
+        assert_eq!(pause(&state, false, LOOKING), Some(MOVING));
+        (state.live.phase, state.live.camera, state.live.muted) = (Phase::Idle, false, true);
+        assert_eq!(pause(&state, false, LOOKING), None);
     }
 }

@@ -186,7 +186,7 @@ const KNOW_FAMILIES: [&str; 4] =
 
 /// Names of families in code, neither in comments nor in tests.
 fn names_families(file: &File, families: &[String]) -> Vec<String> {
-    let code = file.text.split("#[cfg(test)]").next().unwrap().lines().enumerate();
+    let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines().enumerate();
     let named =
         |line: &str| families.iter().any(|name| line.split("//").next().unwrap().contains(&format!("\"{name}\"")));
     let lines = code.filter(|(_, line)| named(line));
@@ -204,6 +204,8 @@ fn a_family_is_known_to_the_models_alone() {
     check(all.iter().filter(outside).flat_map(|file| names_families(file, &families)));
     let of = |text: &str| names_families(&File { path: "app/main.rs".into(), text: text.into() }, &families).len();
     assert_eq!((of("if name == \"gemma3\" {"), of("// \"gemma3\""), of("try gemma-3-4b")), (1, 0, 0));
+    assert_eq!(of("#[cfg(test)]\nmod tests;\nlet name = \"gemma3\";"), 1);
+    assert_eq!(of("#[cfg(test)]\nmod tests {\nlet name = \"gemma3\";"), 0);
 }
 
 // Pairs of names.

@@ -8,16 +8,18 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 pub struct Room {
     /// Bytes of memory of the machine, if the system tells.
     pub machine: Option<u64>,
-    /// The best adapter.
+    /// The adapter.
     pub adapter: Option<AdapterSummary>,
 }
 
 impl Room {
-    /// Asks drivers and system, which takes a while.
-    pub fn of_this_machine() -> Room {
+    /// Asks drivers and system, which takes a while, about the adapter of this title or the best one.
+    pub fn of_this_machine(title: Option<&str>) -> Room {
         let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
         let machine = System::new_with_specifics(memory).ok().map(|system| system.total_memory());
-        Room { machine, adapter: adapters().into_iter().next() }
+        let mut all = adapters();
+        let at = all.iter().position(|adapter| title.is_some_and(|title| adapter.title() == title)).unwrap_or(0);
+        Room { machine, adapter: (at < all.len()).then(|| all.swap_remove(at)) }
     }
 
     /// Bytes for a model; `None` without an adapter, or if nobody tells.

@@ -55,9 +55,10 @@ impl Meters {
         f32::from_bits(self.level.load(Relaxed))
     }
 
-    /// Whether that can be seen on a level.
-    pub fn is_audible(&self) -> bool {
-        self.level() > AUDIBLE
+    /// Whether that can be seen on a level; `before` it could.
+    pub fn is_audible(&self, before: bool) -> bool {
+        // Noise just there shall not begin again and again.
+        self.level() > if before { AUDIBLE / 2.0 } else { AUDIBLE }
     }
 
     /// Probability that somebody speaks just now.

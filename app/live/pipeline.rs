@@ -214,7 +214,7 @@ impl Pipeline {
         let voice = self.detector.probability(&block);
         let voice = if self.echo.only_rest() { 0.0 } else { voice };
         self.meters.set_heard(&block, voice);
-        let audible = self.meters.is_audible();
+        let audible = self.meters.is_audible(self.audible);
         self.news |= audible && !self.audible;
         self.audible = audible;
         if heard {

@@ -16,6 +16,7 @@ use crate::worker::Worker;
 use anyhow::{Context, Result};
 use percept::hearing::NUM_MELS;
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,8 +86,11 @@ pub struct Desk {
     /// Samples that were given to be shown.
     mel_heard: u64,
     mel_asked: bool,
-    /// Devices are being looked for, or when that was done last.
-    listing: bool,
+    /// Whoever looks for devices has it, too.
+    listing: Arc<()>,
+    /// That was wanted once more meanwhile.
+    list_again: bool,
+    /// When it was begun last.
     listed: Instant,
 }
 
@@ -141,7 +145,8 @@ impl Desk {
             spectrogram: VecDeque::new(),
             mel_heard: 0,
             mel_asked: false,
-            listing: false,
+            listing: Arc::new(()),
+            list_again: false,
             listed: Instant::now(),
         };
         desk.happen(Msg::Start);
@@ -174,9 +179,6 @@ impl Desk {
             let news = news.or_else(|| self.store.events().try_recv().ok().map(Msg::Store));
             let Some(msg) = news.or_else(|| self.messages.try_recv().ok()) else { break };
             any = true;
-            if matches!(msg, Msg::Devices(_)) {
-                (self.listing, self.listed) = (false, Instant::now());
-            }
             if let Msg::Worker(crate::worker::Event::Mel(frames)) = &msg {
                 self.spectrogram.extend(frames);
                 self.keep_frames();
@@ -188,7 +190,7 @@ impl Desk {
         if self.state.notices.iter().any(|notice| notice.tone != Tone::Error) {
             self.happen(Msg::Tick);
         }
-        if self.state.page == Page::Settings && self.listed.elapsed() > LISTED {
+        if self.list_again || (self.state.page == Page::Settings && self.listed.elapsed() > LISTED) {
             self.list_devices();
         }
         self.state.live.dropped = self.meters().overruns() + self.meters().underruns();
@@ -242,61 +244,89 @@ impl Desk {
             Effect::StopAnswer => self.worker.stop(),
             Effect::Live(command) => self.live.send(command),
             Effect::Store(command) => self.store.send(command),
-            Effect::PickFiles => self.apart(|_| Msg::Picked(pick())),
-            Effect::Encode(purpose, media) => self.apart(move |_| Msg::Encoded(purpose, media::encode(media))),
+            Effect::PickFiles => self.apart(|_| Msg::Picked(pick()), Msg::Told),
+            Effect::Encode(purpose, media) => {
+                let unread = purpose.clone();
+                let failed = move |problem| Msg::Encoded(unread.clone(), Err(problem));
+                self.apart(move |_| Msg::Encoded(purpose, media::encode(media)), failed);
+            }
             Effect::ListDevices => self.list_devices(),
-            Effect::FindModels => self.apart(|_| Msg::Found(Box::new(models()))),
+            Effect::FindModels => {
+                let adapter = self.state.loaded().map(|loaded| loaded.adapter.clone());
+                self.apart(move |_| Msg::Found(Box::new(models(adapter.as_deref()))), Msg::Told);
+            }
+            Effect::Locate(name) => {
+                let located =
+                    |name: &str| find(std::path::Path::new(name)).map(drop).map_err(|error| format!("{error:#}"));
+                self.apart(move |_| Msg::Located(name.clone(), located(&name)), Msg::Told);
+            }
             Effect::Pull(name) => {
                 let stop = Stop::default();
                 self.pulls.insert(name.clone(), stop.clone());
-                self.apart(move |tell| fetch(name, stop, tell));
+                let begun = name.clone();
+                let failed = move |problem| Msg::Pulled(begun.clone(), 0, 0, Some(Ended::Failed(problem)));
+                self.apart(move |tell| fetch(name, stop, tell), failed);
             }
             Effect::StopPull(name) => self.pulls.get(&name).into_iter().for_each(Stop::stop),
-            Effect::Remove(name) => self.apart(move |_| {
-                let outcome = crate::cli::models::take_away(&name);
-                Msg::Removed(outcome.map(|()| name).map_err(|error| format!("{error:#}")))
-            }),
+            Effect::Remove(name) => self.apart(
+                move |_| {
+                    let outcome = crate::cli::models::take_away(&name);
+                    Msg::Removed(outcome.map(|()| name).map_err(|error| format!("{error:#}")))
+                },
+                Msg::Told,
+            ),
         }
     }
 
-    /// Does something on a thread of its own; what it gives is taken in like all news.
-    fn apart(&self, doing: impl FnOnce(&(dyn Fn(Msg) + Send + Sync)) -> Msg + Send + 'static) {
-        let (sender, wake) = (self.sender.clone(), self.wake.clone());
+    /// Does something on a thread of its own; what it gives is taken in like all news, also what `failed` makes of a sentence that
+    /// says why nothing came of it.
+    fn apart(
+        &self,
+        doing: impl FnOnce(&(dyn Fn(Msg) + Send + Sync)) -> Msg + Send + 'static,
+        failed: impl Fn(String) -> Msg + Clone + Send + 'static,
+    ) {
+        let (sender, wake, never) = (self.sender.clone(), self.wake.clone(), failed.clone());
         let run = move || {
             let tell = move |msg| {
                 // Nobody is left to be told when the window is gone.
                 let _ = sender.send(msg);
                 wake();
             };
-            let last = doing(&tell);
-            tell(last);
+            let last = catch_unwind(AssertUnwindSafe(|| doing(&tell)));
+            tell(last.unwrap_or_else(|_| failed("It ended by a mistake of this program.".into())));
         };
         if let Err(error) = std::thread::Builder::new().name("errand".into()).spawn(run) {
-            tracing::error!("no thread could be started: {error}");
+            let _ =
+                self.sender.send(never(format!("The system has no thread for it ({error}); close other programs.")));
         }
     }
 
     /// Looks for devices, which may take a while.
     fn list_devices(&mut self) {
         // A driver may hang in it; it shall hang there once.
-        if std::mem::replace(&mut self.listing, true) {
+        self.list_again = Arc::strong_count(&self.listing) > 1;
+        if self.list_again {
             return;
         }
-        self.apart(|_| {
+        self.listed = Instant::now();
+        // To ask for voices is a program that is started.
+        let (listing, known) = (self.listing.clone(), self.state.live.voices.clone());
+        let look = move |_: &(dyn Fn(Msg) + Send + Sync)| {
+            let _listing = listing;
             let devices =
                 |found: Vec<Listed>| found.into_iter().map(|Listed { id, name, .. }| Device { id, name }).collect();
-            let voices = voices().unwrap_or_default().into_iter();
+            let named = |Voice { id, name, language }| Device { id, name: format!("{name} ({language})") };
+            let found = || voices().unwrap_or_default().into_iter().map(named).collect();
             Msg::Devices(Box::new(LiveState {
                 known: true,
                 microphones: devices(microphones()),
                 speakers: devices(speakers()),
                 cameras: devices(cameras()),
-                voices: voices
-                    .map(|Voice { id, name, language }| Device { id, name: format!("{name} ({language})") })
-                    .collect(),
+                voices: if known.is_empty() { found() } else { known },
                 ..LiveState::default()
             }))
-        });
+        };
+        self.apart(look, Msg::Told);
     }
 }
 
@@ -307,21 +337,21 @@ fn pick() -> Option<Vec<PathBuf>> {
     if cfg!(any(windows, target_os = "macos")) { Some(picked.unwrap_or_default()) } else { picked }
 }
 
-/// Models on this disk, those of the catalogue that are not, and the memory that there is for them.
-fn models() -> Models {
+/// Models on this disk, those of the catalogue that are not, and the memory that there is for them on the adapter of this title, or
+/// on the best one.
+fn models(adapter: Option<&str>) -> Models {
     let found = Places::of_this_user().find();
     let mut lines: Vec<ModelLine> = found.models.iter().map(on_this_disk).collect();
     for entry in ENTRIES.iter().filter(|entry| entry.is_supported()) {
         if find(std::path::Path::new(entry.id)).is_err() {
-            // What was begun of it is gone on with here, where it is known which of its files.
-            let repository = entry.id.split(':').next();
-            lines.retain(|line| line.pull.is_none() || line.pull.as_deref() != repository);
+            // What was begun of it is gone on with there.
+            lines.retain(|line| line.pull.as_deref() != Some(entry.id));
             let offer = Some(format!("{}: {}", entry.title, entry.senses));
             let (name, store, pull) = (entry.id.into(), "Hugging Face".into(), Some(entry.id.into()));
             lines.push(ModelLine { name, store, bytes: entry.bytes, problem: None, offer, pull });
         }
     }
-    let room = Room::of_this_machine();
+    let room = Room::of_this_machine(adapter);
     Models { lines, room_bytes: room.bytes(), machine_bytes: room.machine, ..Models::default() }
 }
 
@@ -333,14 +363,13 @@ fn on_this_disk(model: &Found) -> ModelLine {
         Usable::Unfinished => Some("Its download is not finished.".into()),
         Usable::Broken(problem) => Some(problem.clone()),
     };
-    let mendable = model.store == Place::HuggingFace && model.problem().is_some();
     ModelLine {
         name: if built_in { model.name.clone() } else { format!("{}:{}", model.store.prefix(), model.name) },
         store: model.store.title().into(),
         bytes: model.bytes,
         problem,
         offer: None,
-        pull: mendable.then(|| model.name.clone()),
+        pull: (model.state == Usable::Unfinished).then(|| model.name.clone()),
     }
 }
 

@@ -282,11 +282,19 @@ fn what_a_page_tells_of_this_machine_is_looked_up() {
     assert!(models.lines.iter().any(|line| line.offer.is_some() && line.pull.is_some()), "{models:#?}");
     assert!(models.machine_bytes.unwrap() > 100_000_000 && models.room_bytes.unwrap() > 100_000_000, "{models:#?}");
     assert!(loaded.held_bytes > loaded.weight_bytes && !loaded.precision.is_empty(), "{loaded:#?}");
-    // The built-in model is gone back to by its name.
+    // What is not there does not take the place of what answers.
+    let model = |table: &Table| table.desk.state.loaded().map(|loaded| loaded.model.clone());
     let name = loaded.model.clone();
-    table.act(Action::Load(name));
-    assert_eq!(table.desk.state.settings.model, None);
-    table.wait("the model", |table| matches!(table.desk.state.engine, Engine::Ready(_)));
+    table.act(Action::Load("/no/such/model".into()));
+    table
+        .wait("a notice", |table| table.desk.state.notices.iter().any(|notice| notice.text.contains("/no/such/model")));
+    assert_eq!((model(&table), &table.desk.state.settings.model), (Some(name.clone()), &None));
+    // Another one, and back to the built-in one by its name.
+    for (other, kept) in [("percept:seedling", Some("percept:seedling".to_string())), (&name, None)] {
+        table.act(Action::Load(other.into()));
+        table.wait("the model", |table| model(table).as_deref() == Some(other));
+        assert_eq!(table.desk.state.settings.model, kept);
+    }
     table.act(Action::Show(Page::Settings));
     table.wait("devices", |table| table.desk.state.live.known);
 }

@@ -235,6 +235,7 @@ fn perform(does: Does, ctx: &Context, state: &State, view: &mut View, actions: &
             actions.push(Action::New);
             go_to(Field::Composer, composer::field(), ctx, view);
         }
+        Does::Stop if view.unsent.is_some() => view.unsent = None,
         Does::Stop if state.answering() => actions.push(Action::Stop),
         Does::Stop if state.editing.is_some() => actions.push(Action::CancelEdit),
         // Nothing to stop: the keyboard goes back to the window, where the key for talking works.

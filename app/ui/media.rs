@@ -87,10 +87,15 @@ pub fn encode(media: Media) -> Result<Encoded, String> {
 fn read(path: &Path) -> Result<Encoded, String> {
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    if path.is_dir() {
+    let file = std::fs::metadata(path).map_err(cannot)?;
+    if file.is_dir() {
         return Err(format!("{} is a folder; drop the files in it", path.display()));
     }
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if !file.is_file() {
+        // Reading a pipe may never end.
+        return Err(format!("{} is no file that can be read to its end", path.display()));
+    }
+    let size = file.len();
     let kind = match parts::kind_of(path) {
         Some(ByEnding::Image) => Kind::Image,
         Some(ByEnding::Audio) => Kind::Audio,

@@ -433,6 +433,8 @@ pub enum Action {
     AttachPicture { image: Arc<percept::Image>, name: String },
     /// Not this one.
     Detach(usize),
+    /// None of those that are still being read.
+    ForgetFiles,
     /// A new conversation.
     New,
     /// Another one.

@@ -38,6 +38,19 @@ pub enum Field {
     Path,
 }
 
+/// A message that waits for its files; whoever changes anything of it has to send it again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsent {
+    /// Its text.
+    pub draft: String,
+    /// Where.
+    pub conversation: Option<i64>,
+    /// In whose place.
+    pub editing: Option<i64>,
+    /// So many belong to it.
+    pub files: usize,
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct View {
@@ -51,12 +64,12 @@ pub struct View {
     pub put_aside: String,
     /// The message whose text was put into the draft.
     pub editing: Option<i64>,
-    /// What is typed into the search; `None` as long as nobody types.
+    /// What is typed into the search.
     pub search: String,
     /// The first line of what is found shall be opened as soon as it is there.
     pub open_first: bool,
-    /// The message shall be sent as soon as its files are read: so many.
-    pub unsent: Option<usize>,
+    /// The message that shall be sent as soon as its files are read.
+    pub unsent: Option<Unsent>,
     /// The path that is typed, while its field is open.
     pub path: Option<String>,
     /// The conversation that gets another title, and the title so far.

@@ -3,7 +3,7 @@
 
 use super::desk::{Desk, Options};
 use super::frames::Due;
-use super::state::{Phase, Progress, State};
+use super::state::{Page, Phase, Progress, State};
 use super::update::Msg;
 use super::view::View;
 use super::{Meters, show_all, theme};
@@ -126,7 +126,7 @@ impl Window {
             self.desk.happen(Msg::Action(action));
         }
         let looking = if self.software { LOOKING_BY_SOFTWARE } else { LOOKING };
-        let pause = pause(&self.desk.state, self.desk.meters().is_audible(), looking);
+        let pause = pause(&self.desk.state, self.desk.meters().is_audible(false), looking);
         if let Some(pause) = pause {
             ctx.request_repaint_after(pause);
         }
@@ -163,6 +163,8 @@ fn pause(state: &State, audible: bool, looking: Duration) -> Option<Duration> {
         (true, _) => Some(MOVING),
         (false, _) if state.live.camera => Some(looking),
         (false, true) => Some(QUIET),
+        // Where devices are shown they are looked for.
+        (false, false) if state.page == Page::Settings => Some(Duration::from_secs(1)),
         (false, false) if !state.notices.is_empty() => Some(Duration::from_secs(1)),
         (false, false) => None,
     }
@@ -195,5 +197,7 @@ mod tests {
         assert_eq!(pause(&state, false, LOOKING), Some(MOVING));
         (state.live.phase, state.live.camera, state.live.muted) = (Phase::Idle, false, true);
         assert_eq!(pause(&state, false, LOOKING), None);
+        state.page = Page::Settings;
+        assert!(pause(&state, false, LOOKING).is_some());
     }
 }

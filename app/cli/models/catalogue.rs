@@ -50,7 +50,7 @@ fn told(room: &Room) -> String {
 /// # Errors
 /// If it cannot be written.
 pub fn show(as_json: bool, output: &Output) -> Result<()> {
-    let room = Room::of_this_machine();
+    let room = Room::of_this_machine(None);
     let entries: Vec<&Entry> = ENTRIES.iter().filter(|entry| entry.is_supported()).collect();
     let fits = |entry: &Entry| room.bytes().is_some_and(|bytes| entry.memory() <= bytes);
     if as_json {

@@ -299,10 +299,9 @@ fn another(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
 /// Nothing on the hub is called so.
 fn is_path(text: &str) -> bool {
     let text = text.trim();
-    text.starts_with(['/', '.', '~', '\\', '"', '\''])
-        || text.contains('\\')
-        || text.contains(":/")
-        || text.ends_with(".gguf")
+    let address = ["http://", "https://", "hf://"].iter().any(|scheme| text.starts_with(scheme));
+    let begins = text.starts_with(['/', '.', '~', '\\', '"', '\'']);
+    !address && (begins || text.contains('\\') || text.contains(":/") || text.ends_with(".gguf"))
 }
 
 fn home(path: &str) -> String {
@@ -360,7 +359,8 @@ mod tests {
         for path in ["/models/a", "~/a", "./a", "m-Q4_0.gguf", "C:\\models", "file:///a"] {
             assert!(is_path(path), "{path}");
         }
-        for name in ["google/gemma-4-E2B-it", "ggml-org/gemma-3-1b-it-GGUF:Q4_K_M", ""] {
+        let address = "https://huggingface.co/google/gemma-4-E2B-it";
+        for name in ["google/gemma-4-E2B-it", "ggml-org/gemma-3-1b-it-GGUF:Q4_K_M", address, ""] {
             assert!(!is_path(name), "{name}");
         }
     }

@@ -119,14 +119,14 @@ fn looks(ui: &mut Ui, settings: &mut Settings) {
     });
 }
 
-fn device(ui: &mut Ui, name: &str, devices: &[Device], chosen: &mut Chosen) {
+fn device(ui: &mut Ui, name: &str, known: bool, devices: &[Device], chosen: &mut Chosen) {
     let told = |device: &Chosen| match device {
         Chosen::Default => "As the system has it".to_string(),
         Chosen::Off => "None".to_string(),
         Chosen::Id(id) => devices
             .iter()
             .find(|device| device.id == *id)
-            .map_or_else(|| "Not connected".to_string(), |device| device.name.clone()),
+            .map_or_else(|| if known { "Not connected".into() } else { id.clone() }, |device| device.name.clone()),
     };
     let listed = devices.iter().map(|device| Chosen::Id(device.id.clone()));
     let combo = ComboBox::from_id_salt(name).width(240.0).truncate().selected_text(told(chosen));
@@ -157,16 +157,16 @@ fn devices(ui: &mut Ui, state: &State, settings: &mut Settings) {
             ui,
             "Microphone",
             &told("microphone", &live.microphones, &settings.microphone, "What it hears you with."),
-            |ui| device(ui, "Microphone", &live.microphones, &mut settings.microphone),
+            |ui| device(ui, "Microphone", live.known, &live.microphones, &mut settings.microphone),
         );
         row(ui, "Speaker", &told("speaker", &live.speakers, &settings.speaker, "What it speaks with."), |ui| {
-            device(ui, "Speaker", &live.speakers, &mut settings.speaker)
+            device(ui, "Speaker", live.known, &live.speakers, &mut settings.speaker)
         });
         row(
             ui,
             "Camera",
             &told("camera", &live.cameras, &settings.camera, "What it sees with, while the camera is on."),
-            |ui| device(ui, "Camera", &live.cameras, &mut settings.camera),
+            |ui| device(ui, "Camera", live.known, &live.cameras, &mut settings.camera),
         );
     });
 }

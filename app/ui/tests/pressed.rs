@@ -1,6 +1,7 @@
 //! What is pressed on a page: versions of a message, what a search found, a download.
 
 use super::*;
+use crate::ui::view::Field;
 
 #[test]
 fn versions_are_chosen_by_two_buttons_while_nothing_is_answered() {
@@ -95,6 +96,34 @@ fn a_message_waits_for_its_files() {
     }
     press(h, Modifiers::NONE, Key::Enter);
     assert_eq!(taken(h), [Action::Send("What is it?".into())]);
+    // Whoever changes anything has to send it again; Escape takes it back, too.
+    let changes: [fn(&mut Harness<'static, Window>); 3] = [
+        |h| h.state_mut().state.conversation.id = Some(7),
+        |h| h.state_mut().view.draft = "What?".into(),
+        |h| press(h, Modifiers::NONE, Key::Escape),
+    ];
+    for change in changes {
+        h.state_mut().state.conversation = Conversation::default();
+        h.state_mut().state.reading = 1;
+        h.state_mut().view.draft = "Look".into();
+        h.state_mut().view.focus = Some(Field::Composer);
+        h.run_steps(2);
+        press(h, Modifiers::NONE, Key::Enter);
+        assert!(h.query_by_label("Reading a file, then it is sent").is_some());
+        change(h);
+        h.run_steps(2);
+        assert!(h.query_by_label("Reading a file").is_some());
+        let state = &mut h.state_mut().state;
+        (state.reading, state.attached) = (0, vec![picture()]);
+        h.run_steps(2);
+        assert_eq!(taken(h), []);
+        h.state_mut().state.attached.clear();
+    }
+    h.state_mut().state.reading = 1;
+    h.run_steps(2);
+    h.get_by_label("Wait for no file").click_accesskit();
+    h.run_steps(2);
+    assert_eq!(taken(h), [Action::ForgetFiles]);
 }
 
 #[test]

@@ -165,6 +165,10 @@ impl Update<'_> {
                 Some(_) => self.restored(id, Err(problem)),
                 None => self.fetched(id, Err(problem)),
             },
+            StoreEvent::Failed(Question::List | Question::Search(_), problem) => {
+                self.state.searching = false;
+                self.trouble(problem);
+            }
             StoreEvent::Failed(_, problem) | StoreEvent::Refused(problem) => self.trouble(problem),
             StoreEvent::Unsaved(problem) => {
                 self.memory.unsaved = true;
@@ -265,10 +269,8 @@ impl Update<'_> {
 
     /// One of them is here; they are attached in the order in which they were chosen.
     fn attached(&mut self, ticket: u64, outcome: Result<Encoded, String>) {
-        let coming = &mut self.memory.coming;
-        if let Some((_, place)) = coming.iter_mut().find(|(number, _)| *number == ticket) {
-            *place = Some(outcome);
-        }
+        let Some((_, place)) = self.memory.coming.iter_mut().find(|(number, _)| *number == ticket) else { return };
+        *place = Some(outcome);
         while let Some((_, Some(outcome))) = self.memory.coming.pop_front_if(|(_, outcome)| outcome.is_some()) {
             match outcome {
                 Ok(part) => {
@@ -279,6 +281,9 @@ impl Update<'_> {
             }
         }
         self.state.reading = self.memory.coming.len();
+        if self.state.reading == 0 {
+            self.files_are_read();
+        }
     }
 
     /// A file was read or a picture encoded.

@@ -2,7 +2,7 @@
 //! and go.
 
 use super::{Effect, Purpose, Turn, Update};
-use crate::live::LiveEvent;
+use crate::live::{LiveCommand, LiveEvent};
 use crate::ui::media::{Encoded, Media};
 use crate::ui::state::{Part, Tone};
 use crate::worker::Command;
@@ -54,10 +54,11 @@ impl Update<'_> {
     }
 
     fn turn_opened(&mut self) {
-        // What is said one after the other while a conversation is opened is one message.
+        // What is said one after the other while a conversation is opened or a file is read is one message.
+        let waits = self.waits();
         if let Some(turn) = &mut self.memory.turn
             && turn.ended
-            && self.state.conversation.loading
+            && waits
         {
             (turn.ended, turn.earlier) = (false, turn.samples.len());
             return;
@@ -119,19 +120,55 @@ impl Update<'_> {
         }
     }
 
+    /// What was spoken cannot be said yet.
+    fn waits(&self) -> bool {
+        self.state.conversation.loading || !self.memory.coming.is_empty()
+    }
+
     fn turn_ended(&mut self) {
+        let waits = self.waits();
         if let Some(turn) = &mut self.memory.turn
-            && (turn.coming && turn.held.is_some() || self.state.conversation.loading)
+            && (turn.coming && turn.held.is_some() || waits)
         {
             turn.ended = true;
             return;
         }
+        self.take_late_files();
         self.release();
         let Some(turn) = self.memory.turn.take() else { return };
         let Turn { samples, mut parts, .. } = turn;
         parts.push(Encoded::spoken(samples));
         let user = self.add_message(parts, String::new(), Vec::new());
         self.answer(user, Vec::new());
+    }
+
+    /// What was attached while somebody spoke belongs to what was said, in front of it.
+    fn take_late_files(&mut self) {
+        if self.memory.turn.is_none() || self.memory.attached.is_empty() {
+            return;
+        }
+        let files = self.take_attached();
+        self.engine(Command::Forget);
+        if let Some(turn) = &mut self.memory.turn {
+            turn.parts.extend(files);
+            turn.held = None;
+        }
+        self.push_turn();
+    }
+
+    /// All files that were to be attached are here; what was spoken may have waited for them.
+    pub(super) fn files_are_read(&mut self) {
+        if self.memory.turn.as_ref().is_some_and(|turn| turn.ended) {
+            self.turn_ended();
+        }
+    }
+
+    /// What was spoken and waits for something is not said.
+    pub(super) fn forget_turn(&mut self) {
+        if self.memory.turn.take_if(|turn| turn.ended).is_some() {
+            self.engine(Command::Forget);
+            self.devices(LiveCommand::Stop);
+        }
     }
 
     /// It was a noise.
@@ -150,7 +187,7 @@ impl Update<'_> {
         self.turn_ended();
     }
 
-    /// The conversation was opened while somebody spoke already: what was spoken comes behind it.
+    /// The conversation is open; somebody spoke since that was asked for: what was spoken comes behind it.
     pub(super) fn begin_with_turn(&mut self) {
         self.begin();
         self.push_turn();
@@ -294,5 +331,44 @@ mod tests {
             told(vec![opened(), seen(), heard(), ended(), opened(), heard(), heard(), ended()]),
             ["sound", "answer", "sound", "answer"]
         );
+    }
+
+    #[test]
+    fn what_is_dropped_while_somebody_speaks_belongs_to_what_is_said() {
+        let image = || Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] });
+        let drop = || Msg::Action(Action::AttachPicture { image: image(), name: "cat.png".into() });
+        let read = |ticket| {
+            let file = crate::ui::media::encode(Media::Picture { image: image(), name: "cat.png".into() });
+            Msg::Encoded(Purpose::Attach(ticket), file)
+        };
+        let opened = || Msg::Live(LiveEvent::TurnOpened);
+        let heard = || Msg::Live(LiveEvent::Heard(vec![0.0; WAITING + 1]));
+        let ended = || Msg::Live(LiveEvent::TurnEnded);
+        let whole = ["sound", "picture", "sound", "answer"];
+        assert_eq!(told(vec![opened(), heard(), drop(), read(1), ended()]), whole);
+        // It is read after the last word, or somebody speaks on until it is.
+        assert_eq!(told(vec![opened(), heard(), drop(), ended(), read(1)]), whole);
+        let on = vec![drop(), opened(), heard(), ended(), opened(), heard(), ended(), read(1)];
+        assert_eq!(told(on), ["sound", "sound", "picture", "sound", "answer"]);
+        // It cannot be read, or nobody waits for it any more.
+        let unread = || Msg::Encoded(Purpose::Attach(1), Err("a broken disk".into()));
+        assert_eq!(told(vec![opened(), heard(), drop(), ended(), unread()]), ["sound", "answer"]);
+        let forget = || Msg::Action(Action::ForgetFiles);
+        assert_eq!(told(vec![opened(), heard(), drop(), ended(), forget(), read(1)]), ["sound", "answer"]);
+        // Nothing is said any more.
+        let stop = || Msg::Action(Action::Stop);
+        assert_eq!(told(vec![opened(), heard(), drop(), ended(), stop(), read(1)]), ["sound"]);
+    }
+
+    #[test]
+    fn devices_do_not_wait_for_the_answer_to_what_was_left() {
+        let id = Id::fresh().get();
+        let heard = LiveEvent::Heard(vec![0.0; WAITING + 1]);
+        let (mut state, mut memory) = (State::new(Settings::default()), Memory::default());
+        let mut happen = |msg| update(&mut state, &mut memory, msg, Duration::ZERO);
+        happen(Msg::Live(LiveEvent::TurnOpened));
+        happen(Msg::Live(heard));
+        let effects = happen(Msg::Action(Action::Open(id)));
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Live(LiveCommand::Stop))), "{effects:?}");
     }
 }

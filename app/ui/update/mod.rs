@@ -48,6 +48,8 @@ pub enum Msg {
     Found(Box<crate::ui::state::Models>),
     /// Of a download: its name, bytes so far and in all, and how it ended.
     Pulled(String, u64, u64, Option<Ended>),
+    /// The model of this name can be loaded, or why not.
+    Located(String, Result<(), String>),
     /// A model was taken from the disk, or was not.
     Removed(Result<String, String>),
     /// Devices to choose from.
@@ -105,6 +107,8 @@ pub enum Effect {
     ListDevices,
     /// The disk is looked through for models.
     FindModels,
+    /// It is looked whether there is a model of this name.
+    Locate(String),
     /// A model is fetched.
     Pull(String),
     /// No more of it.
@@ -198,6 +202,13 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
             all.state.models = crate::ui::state::Models { pulls, ..*found };
         }
         Msg::Pulled(name, done, total, ended) => all.pulled(name, done, total, ended),
+        Msg::Located(name, Ok(())) => {
+            let mut settings = all.state.settings.clone();
+            settings.model = (name != seedling::NAME).then_some(name);
+            all.keep(settings);
+            all.load();
+        }
+        Msg::Located(_, Err(problem)) => all.trouble(problem),
         Msg::Removed(Ok(name)) => {
             all.note(format!("{name} was removed."));
             all.effects.push(Effect::FindModels);
@@ -264,13 +275,18 @@ impl Update<'_> {
             Action::Show(page) => {
                 self.state.page = page;
                 match page {
-                    Page::Models if self.state.models.lines.is_empty() => self.act(Action::Refresh),
+                    Page::Models if self.state.models.lines.is_empty() && !self.state.models.looking => {
+                        self.act(Action::Refresh);
+                    }
                     Page::Settings => self.effects.push(Effect::ListDevices),
                     _ => {}
                 }
             }
             Action::Send(text) => self.send(text),
-            Action::Stop => self.stop(None),
+            Action::Stop => {
+                self.forget_turn();
+                self.stop(None);
+            }
             Action::Retry => self.retry(),
             Action::Edit(id) if !self.state.conversation.loading => self.state.editing = Some(id),
             Action::Edit(_) => {}
@@ -287,6 +303,11 @@ impl Update<'_> {
                     self.state.attached.remove(at);
                     self.memory.attached.remove(at);
                 }
+            }
+            Action::ForgetFiles => {
+                self.memory.coming.clear();
+                self.state.reading = 0;
+                self.files_are_read();
             }
             Action::New => {
                 self.leave();
@@ -372,12 +393,8 @@ impl Update<'_> {
                 self.set(settings);
             }
             Action::Set(settings) => self.set(*settings),
-            Action::Load(name) => {
-                let mut settings = self.state.settings.clone();
-                settings.model = (name != seedling::NAME).then_some(name);
-                self.keep(settings);
-                self.load();
-            }
+            // One that is not there shall not take the place of one that answers.
+            Action::Load(name) => self.effects.push(Effect::Locate(name)),
             Action::Pull(name) => {
                 if !self.state.models.pulls.iter().any(|pull| pull.name == name && pull.is_going()) {
                     self.state.models.pulls.retain(|pull| pull.name != name);

@@ -311,6 +311,8 @@ impl Update<'_> {
         self.stop(None);
         if self.memory.turn.take().is_some() {
             self.engine(Command::Forget);
+            // The devices would wait for the answer to it.
+            self.devices(LiveCommand::Stop);
         }
         self.state.editing = None;
         self.memory.past.clear();

@@ -6,7 +6,7 @@ use super::{clip, message};
 use crate::ui::keys::{self, Does};
 use crate::ui::state::{Action, Engine, Page, Part, State};
 use crate::ui::theme::{self, TOUCH};
-use crate::ui::view::{Field, View};
+use crate::ui::view::{Field, Unsent, View};
 use eframe::egui;
 use egui::{
     Align, Context, Event, EventFilter, Frame, Id, Key, Label, Layout, Margin, Modifiers, Rect, RichText, ScrollArea,
@@ -119,15 +119,16 @@ fn attached(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Actio
             });
         }
         if state.reading > 0 {
-            reading(ui, state);
+            reading(ui, state, view, actions);
         }
     });
     ui.add_space(4.0);
 }
 
-fn reading(ui: &mut Ui, state: &State) {
+fn reading(ui: &mut Ui, state: &State, view: &View, actions: &mut Vec<Action>) {
     let colours = theme::palette(ui);
-    let frame = Frame::new().fill(colours.raised).corner_radius(10).inner_margin(Margin::symmetric(10, 5));
+    let margin = Margin { left: 10, right: 3, top: 5, bottom: 5 };
+    let frame = Frame::new().fill(colours.raised).corner_radius(10).inner_margin(margin);
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_height(36.0);
@@ -136,7 +137,11 @@ fn reading(ui: &mut Ui, state: &State) {
                 1 => "Reading a file".to_string(),
                 more => format!("Reading {more} files"),
             };
-            ui.label(RichText::new(told).font(theme::small()).color(colours.weak));
+            let then = if view.unsent.is_some() { ", then it is sent" } else { "" };
+            ui.label(RichText::new(told + then).font(theme::small()).color(colours.weak));
+            if controls::tinted_button(ui, Kind::Quiet, Icon::Close, "Wait for no file", 28.0, None).clicked() {
+                actions.push(Action::ForgetFiles);
+            }
         });
     });
 }
@@ -162,9 +167,12 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
     });
 
     let place = Rect::from_min_size(rect.min + vec2(TOUCH + 6.0, 0.0), vec2(text_width, height));
-    // It was to be sent when its files were read; if one of them could not be, the person decides.
-    let is_due = |count: usize| state.attached.len() == count;
-    let mut wants_to_send = state.reading == 0 && view.unsent.take().is_some_and(is_due);
+    // If one of its files cannot be read, the person decides, as with any other change.
+    let waits = view.unsent.as_ref() == Some(&unsent(state, view));
+    if !waits || state.reading == 0 {
+        view.unsent = None;
+    }
+    let mut wants_to_send = waits && state.reading == 0;
     ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::top_down(Align::Min)), |ui| {
         wants_to_send |= typed(ui, state, view, row);
     });
@@ -185,10 +193,20 @@ fn line(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>) 
         }
     });
     if wants_to_send && state.reading > 0 && can_send(state, view) {
-        view.unsent = Some(state.attached.len() + state.reading);
+        view.unsent = Some(unsent(state, view));
     } else if wants_to_send && can_send(state, view) {
         actions.push(Action::Send(std::mem::take(&mut view.draft).trim().into()));
         view.focus = Some(Field::Composer);
+    }
+}
+
+/// The message as it is now.
+fn unsent(state: &State, view: &View) -> Unsent {
+    Unsent {
+        draft: view.draft.clone(),
+        conversation: state.conversation.id,
+        editing: state.editing,
+        files: state.attached.len() + state.reading,
     }
 }
 

@@ -141,6 +141,7 @@ fn search(ui: &mut Ui, state: &State, view: &mut View, actions: &mut Vec<Action>
         view.open_first = !view.search.trim().is_empty();
     }
     if view.search != before {
+        view.open_first = false;
         actions.push(Action::Search(view.search.trim().into()));
     } else if view.open_first && !state.searching {
         view.open_first = false;
@@ -314,7 +315,7 @@ fn foot(ui: &mut Ui, state: &State, open: bool) {
     let (colour, word, name) = match &state.engine {
         Engine::Ready(loaded) => (colours.accent, "Ready", loaded.model.as_str()),
         Engine::Loading { model, .. } => (colours.warn, "Loading", model.as_str()),
-        Engine::Failed(_) => (colours.error, "Choose one under Models", "No model"),
+        Engine::Failed(_) => (colours.error, "No model", "Choose one under Models"),
     };
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), if open { 36.0 } else { 20.0 }), Sense::hover());
@@ -323,9 +324,14 @@ fn foot(ui: &mut Ui, state: &State, open: bool) {
     ui.painter().circle_filled(dot, 4.0, colour);
     if open {
         let at = rect.min + vec2(40.0, 2.0);
-        let name = controls::one_line(ui, name, theme::small(), colours.text, rect.width() - 44.0);
-        ui.painter().galley(at, name, colours.text);
-        ui.painter().text(at + vec2(0.0, 16.0), egui::Align2::LEFT_TOP, word, theme::small(), colours.weak);
+        // First what it is about, then how it is.
+        let (first, second) = match state.engine {
+            Engine::Failed(_) => (word, name),
+            _ => (name, word),
+        };
+        let first = controls::one_line(ui, first, theme::small(), colours.text, rect.width() - 44.0);
+        ui.painter().galley(at, first, colours.text);
+        ui.painter().text(at + vec2(0.0, 16.0), egui::Align2::LEFT_TOP, second, theme::small(), colours.weak);
     } else {
         response.on_hover_text(format!("{word}: {name}"));
     }

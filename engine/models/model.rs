@@ -1,7 +1,7 @@
 //! A loaded model: weights on the GPU, tokenizer, template, and how its publisher would have it sampled.
 
+use super::Runtime;
 use super::gemma::{self, Config};
-use super::{Runtime, gemma3, gemma4, gemma4_unified};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::text::{Template, Tokenizer};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What can be loaded. A family is added here.
-static FAMILIES: [Family; 3] = [gemma4_unified::FAMILY, gemma4::FAMILY, gemma3::FAMILY];
+static FAMILIES: &[Family] = &[super::gemma4_unified::FAMILY, super::gemma4::FAMILY, super::gemma3::FAMILY];
 
 /// Checkpoints that are read by the same code.
 pub(super) struct Family {

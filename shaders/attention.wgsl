@@ -11,11 +11,12 @@
 // A row sees the positions from `position + 1 - window` (0 if there is no window) to its end; split s of SPLITS takes
 // the s-th part of them.
 // grid   (ceil(rows * group / 4), num_kv_heads, SPLITS)
-// needs  nothing optional; head_dim <= 512; Q_TILE = 4 * width4
+// needs  nothing optional; head_dim <= 512; Q_TILE = 4 * width4; USED >= items of a workgroup that are not repeats
 //include shared/seen.wgsl
 
 override SPLITS: u32 = 1u;
 override Q_TILE: u32 = 512u;
+override USED: u32 = 4u;
 const WG: u32 = 64u;
 const ITEMS: u32 = 4u;
 const TILE: u32 = 256u;
@@ -78,20 +79,41 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     for (var base = first; base < end; base += TILE) {
         workgroupBarrier();
         let count = min(TILE, end - base);
-        for (var key = lane; key < count; key += WG) {
-            let position = base + key;
-            let k_start = (position % params.slots) * row_width + head_start;
+        // Two keys of a lane share what is loaded of the queries, for on the CPU that costs as much as the keys.
+        for (var key = lane; key < count; key += 2u * WG) {
+            let other = min(key + WG, count - 1u);
+            let k_start = ((base + key) % params.slots) * row_width + head_start;
+            let l_start = ((base + other) % params.slots) * row_width + head_start;
             var dots = vec4f(0.0);
+            var others = vec4f(0.0);
             for (var d = 0u; d < params.width4; d++) {
                 let k = k_cache[k_start + d];
-                dots += vec4f(
-                    dot(q_tile[d], k), dot(q_tile[params.width4 + d], k),
-                    dot(q_tile[2u * params.width4 + d], k), dot(q_tile[3u * params.width4 + d], k),
-                );
+                let l = k_cache[l_start + d];
+                let q_0 = q_tile[d];
+                dots.x += dot(q_0, k);
+                others.x += dot(q_0, l);
+                if USED > 1u {
+                    let q_1 = q_tile[params.width4 + d];
+                    dots.y += dot(q_1, k);
+                    others.y += dot(q_1, l);
+                }
+                if USED > 2u {
+                    let q_2 = q_tile[2u * params.width4 + d];
+                    let q_3 = q_tile[3u * params.width4 + d];
+                    dots.z += dot(q_2, k);
+                    dots.w += dot(q_3, k);
+                    others.z += dot(q_2, l);
+                    others.w += dot(q_3, l);
+                }
             }
             for (var i = 0u; i < ITEMS; i++) {
+                let position = base + key;
                 let visible = position >= seen[i].first && position < seen[i].end;
                 scores[i * TILE + key] = select(MASKED, dots[i], visible);
+                if key + WG < count {
+                    let visible_other = position + WG >= seen[i].first && position + WG < seen[i].end;
+                    scores[i * TILE + other] = select(MASKED, others[i], visible_other);
+                }
             }
         }
         workgroupBarrier();
@@ -127,7 +149,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
             var slot = base % params.slots;
             for (var key = 0u; key < count; key++) {
                 let v_start = slot * row_width + head_start + lane;
-                let weights = vec4f(scores[key], scores[TILE + key], scores[2u * TILE + key], scores[3u * TILE + key]);
+                var weights = vec4f(scores[key], 0.0, 0.0, 0.0);
+                if USED > 1u { weights.y = scores[TILE + key]; }
+                if USED > 2u {
+                    weights.z = scores[2u * TILE + key];
+                    weights.w = scores[3u * TILE + key];
+                }
                 let v = v_cache[v_start];
                 for (var i = 0u; i < ITEMS; i++) { low[i] += weights[i] * v; }
                 if wide {

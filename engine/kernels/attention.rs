@@ -180,7 +180,8 @@ fn dispatch(
     let group = (heads.num_heads / heads.num_kv_heads) as u32;
     let items = Extent::Rows { times: group, tile: ITEMS as u32 };
     let grid = [items, (heads.num_kv_heads as u32).into(), (splits as u32).into()];
-    let overrides = [("SPLITS", splits as u32), ("Q_TILE", (ITEMS * padded / 4) as u32)];
+    let used = if most_rows == 1 { group.min(ITEMS as u32) } else { ITEMS as u32 };
+    let overrides = [("SPLITS", splits as u32), ("Q_TILE", (ITEMS * padded / 4) as u32), ("USED", used)];
     // How much of the cache a row reads depends on its position; the floor without it is all that is known here.
     let cost = Cost { row_bytes: (heads.num_heads * heads.head_dim * 8) as u64, ..Cost::default() };
     plan.dispatch(&shaders::ATTENTION, &overrides, &params, &binds, grid, cost)

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Bands of the spectrogram.
 pub const NUM_MELS: usize = 64;
+/// Samples from frame to frame.
+pub const HOP_LENGTH: usize = 160;
 /// Samples a second that it wants.
 pub const SAMPLE_RATE: u32 = 16_000;
 /// Rows of four frames that are computed at a time: about a third of a second.
@@ -34,7 +36,7 @@ impl LogMel {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::Driver`](crate::Error::Driver).
     pub fn new(gpu: &Arc<Gpu>) -> Result<LogMel> {
-        let settings = Settings::of_lengths(320, 160, 512, NUM_MELS);
+        let settings = Settings::of_lengths(320, HOP_LENGTH, 512, NUM_MELS);
         let tables = Tables::new(gpu, &settings)?;
         let rings = [MOST_ROWS + settings.rows_back(), MOST_ROWS * settings.row_frames];
         let samples = gpu.array("sound that is shown", rings[0] * stride(settings.row_width()))?;

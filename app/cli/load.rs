@@ -4,7 +4,7 @@ use super::failure::Usage;
 use super::output::Output;
 use super::sampling::at_least_one;
 use crate::hub::Wanted;
-use crate::store::models::{Findings, Found, Places, State, Store};
+use crate::store::models::{Findings, Found, Places, Store};
 use crate::store::names::{Meant, resolve};
 use crate::store::seedling;
 use anyhow::Result;
@@ -207,11 +207,10 @@ pub fn find(name: &Path) -> Result<PathBuf> {
     });
     match found? {
         Found { store: Store::BuiltIn, .. } => seedling::folder(),
-        Found { path, state: State::Usable | State::Unsupported, .. } => Ok(path.clone()),
-        model @ Found { state: State::Unfinished | State::Broken(_), .. } => {
-            let problem = model.problem().unwrap_or_default();
-            Err(Usage(format!("{} cannot be used: {problem}", called(model))).into())
-        }
+        model => match model.problem() {
+            None => Ok(model.path.clone()),
+            Some(problem) => Err(Usage(format!("{} cannot be used: {problem}", called(model))).into()),
+        },
     }
 }
 

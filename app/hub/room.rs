@@ -17,9 +17,9 @@ impl Room {
     pub fn of_this_machine(title: Option<&str>) -> Room {
         let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
         let machine = System::new_with_specifics(memory).ok().map(|system| system.total_memory());
-        let mut all = adapters();
+        let all = adapters();
         let at = all.iter().position(|adapter| title.is_some_and(|title| adapter.title() == title)).unwrap_or(0);
-        Room { machine, adapter: (at < all.len()).then(|| all.swap_remove(at)) }
+        Room { machine, adapter: all.into_iter().nth(at) }
     }
 
     /// Bytes for a model; `None` without an adapter, or if nobody tells.

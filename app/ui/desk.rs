@@ -14,7 +14,7 @@ use crate::store::settings::Settings;
 use crate::store::thread::Store;
 use crate::worker::Worker;
 use anyhow::{Context, Result};
-use percept::hearing::NUM_MELS;
+use percept::hearing::{HOP_LENGTH, NUM_MELS};
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -35,8 +35,6 @@ const LISTED: Duration = Duration::from_secs(3);
 
 /// Frames of the spectrogram that is shown: four seconds.
 const MEL_FRAMES: usize = 400;
-/// Samples from one of them to the next.
-const MEL_HOP: usize = 160;
 /// Samples that are worth asking for frames, and most of them at a time: a tenth of a second and half of one.
 const MEL_SAMPLES: u64 = 1_600;
 const MOST_MEL_SAMPLES: u64 = 8_000;
@@ -210,7 +208,7 @@ impl Desk {
             let silent = samples.iter().map(|sample| sample * sample).sum::<f32>() < SILENT * samples.len() as f32;
             if silent {
                 // Dark without being computed: a quiet room is heard most of the time.
-                let frames = (new as usize / MEL_HOP).min(MEL_FRAMES);
+                let frames = (new as usize / HOP_LENGTH).min(MEL_FRAMES);
                 self.spectrogram.extend(std::iter::repeat_n(f32::NEG_INFINITY, frames * NUM_MELS));
                 self.keep_frames();
             } else {
@@ -318,7 +316,6 @@ impl Desk {
             let named = |Voice { id, name, language }| Device { id, name: format!("{name} ({language})") };
             let found = || voices().unwrap_or_default().into_iter().map(named).collect();
             Msg::Devices(Box::new(LiveState {
-                known: true,
                 microphones: devices(microphones()),
                 speakers: devices(speakers()),
                 cameras: devices(cameras()),

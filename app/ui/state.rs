@@ -50,6 +50,21 @@ pub enum Shape {
     Video { width: u32, height: u32, duration: Duration },
 }
 
+impl Part {
+    /// How large it is, if it is a file.
+    pub fn shape(&self) -> Option<Shape> {
+        match self {
+            Part::Text(_) => None,
+            Part::Picture { image, .. } => Some(Shape::Picture { width: image.width, height: image.height }),
+            Part::Sound { samples, .. } => Some(Shape::Sound { samples: samples.len() }),
+            Part::Video { image, duration, .. } => {
+                Some(Shape::Video { width: image.width, height: image.height, duration: *duration })
+            }
+            Part::Away { shape, .. } => Some(*shape),
+        }
+    }
+}
+
 /// How far a message is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {

@@ -138,8 +138,8 @@ fn model(ui: &mut Ui, state: &State, view: &mut View, line: &ModelLine, actions:
                     controls::chip(ui, "Loaded", colours.accent);
                 } else if loading {
                     controls::chip(ui, "Loading", colours.warn);
-                } else if line.pull.is_some() {
-                    pull_button(ui, state, line.pull.as_ref(), "Go on", actions);
+                } else if let Some(name) = &line.pull {
+                    pull_button(ui, state, name, "Go on", actions);
                 } else if line.problem.is_none() {
                     let response = controls::button(ui, Kind::Plain, None, "Load");
                     if response.accessible_name(format!("Load {}", line.name)).clicked() {
@@ -160,7 +160,7 @@ fn model(ui: &mut Ui, state: &State, view: &mut View, line: &ModelLine, actions:
                 });
             });
         });
-        match (pull_of(state, line.pull.as_ref()), &line.problem) {
+        match (line.pull.as_ref().and_then(|name| pull_of(state, name)), &line.problem) {
             (Some(pull), _) => progress(ui, pull),
             (None, Some(problem)) => message::trouble(ui, colours, &capital(problem)),
             (None, None) => {}
@@ -193,7 +193,9 @@ fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>
         let (told, fits) = need(state, line);
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                pull_button(ui, state, line.pull.as_ref(), "Download", actions);
+                if let Some(name) = &line.pull {
+                    pull_button(ui, state, name, "Download", actions);
+                }
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     let width = ui.available_width();
@@ -207,20 +209,19 @@ fn offer(ui: &mut Ui, state: &State, line: &ModelLine, actions: &mut Vec<Action>
         if let Some(offer) = &line.offer {
             ui.add(Label::new(RichText::new(offer).color(colours.weak)).wrap());
         }
-        if let Some(pull) = pull_of(state, line.pull.as_ref()) {
+        if let Some(pull) = line.pull.as_ref().and_then(|name| pull_of(state, name)) {
             progress(ui, pull);
         }
     });
 }
 
-fn pull_of<'a>(state: &'a State, name: Option<&String>) -> Option<&'a Pull> {
-    state.models.pulls.iter().find(|pull| Some(&pull.name) == name)
+fn pull_of<'a>(state: &'a State, name: &str) -> Option<&'a Pull> {
+    state.models.pulls.iter().find(|pull| pull.name == name)
 }
 
 /// Begins a download, ends it, or goes on with it; `first` is the word for one that was not begun here.
-fn pull_button(ui: &mut Ui, state: &State, name: Option<&String>, first: &str, actions: &mut Vec<Action>) {
-    let Some(name) = name else { return };
-    let pull = pull_of(state, Some(name));
+fn pull_button(ui: &mut Ui, state: &State, name: &str, first: &str, actions: &mut Vec<Action>) {
+    let pull = pull_of(state, name);
     if pull.is_some_and(Pull::is_going) {
         let stopping = pull.is_some_and(|pull| pull.stage == Fetching::Stopping);
         let stop = |ui: &mut Ui| {
@@ -228,7 +229,7 @@ fn pull_button(ui: &mut Ui, state: &State, name: Option<&String>, first: &str, a
             response.accessible_name(format!("Stop the download of {name}")).clicked()
         };
         if ui.add_enabled_ui(!stopping, stop).inner {
-            actions.push(Action::CancelPull(name.clone()));
+            actions.push(Action::CancelPull(name.into()));
         }
         return;
     }
@@ -239,7 +240,7 @@ fn pull_button(ui: &mut Ui, state: &State, name: Option<&String>, first: &str, a
     };
     let response = controls::button(ui, Kind::Plain, Some(Icon::Pull), word);
     if response.accessible_name(format!("{word}: {name}")).clicked() {
-        actions.push(Action::Pull(name.clone()));
+        actions.push(Action::Pull(name.into()));
     }
 }
 
@@ -253,7 +254,7 @@ fn wanted(ui: &mut Ui, state: &State, pull: &Pull, actions: &mut Vec<Action>) {
                 if !pull.is_going() && controls::icon_button(ui, Kind::Quiet, Icon::Close, &forget).clicked() {
                     actions.push(Action::CancelPull(pull.name.clone()));
                 }
-                pull_button(ui, state, Some(&pull.name), "Download", actions);
+                pull_button(ui, state, &pull.name, "Download", actions);
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     let width = ui.available_width();
                     let name = controls::one_line(ui, &pull.name, theme::strong(), colours.text, width);
@@ -289,7 +290,10 @@ fn another(ui: &mut Ui, view: &mut View, actions: &mut Vec<Action>) {
                 go |= response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
                 if go && typed {
                     let name = std::mem::take(&mut view.model).trim().to_string();
-                    actions.push(if local { Action::Load(home(&name)) } else { Action::Pull(name) });
+                    actions.push(match local {
+                        true => Action::Load(composer::home(&name).to_string_lossy().into()),
+                        false => Action::Pull(name),
+                    });
                 }
             });
         });
@@ -302,10 +306,6 @@ fn is_path(text: &str) -> bool {
     let address = ["http://", "https://", "hf://"].iter().any(|scheme| text.starts_with(scheme));
     let begins = text.starts_with(['/', '.', '~', '\\', '"', '\'']);
     !address && (begins || text.contains('\\') || text.contains(":/") || text.ends_with(".gguf"))
-}
-
-fn home(path: &str) -> String {
-    composer::home(path).to_string_lossy().into_owned()
 }
 
 fn progress(ui: &mut Ui, pull: &Pull) {

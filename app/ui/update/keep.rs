@@ -263,7 +263,7 @@ impl Update<'_> {
     pub(super) fn attach(&mut self, media: Media) {
         self.memory.ticket += 1;
         self.memory.coming.push_back((self.memory.ticket, None));
-        self.state.reading = self.memory.coming.len();
+        self.count_coming();
         self.effects.push(Effect::Encode(Purpose::Attach(self.memory.ticket), media));
     }
 
@@ -280,9 +280,14 @@ impl Update<'_> {
                 Err(problem) => self.trouble(problem),
             }
         }
+        self.count_coming();
+    }
+
+    /// Tells how many still are to come; what was spoken may have waited for the last one.
+    pub(super) fn count_coming(&mut self) {
         self.state.reading = self.memory.coming.len();
         if self.state.reading == 0 {
-            self.files_are_read();
+            self.go_on_with_turn();
         }
     }
 

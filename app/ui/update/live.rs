@@ -71,7 +71,7 @@ impl Update<'_> {
             self.effects.push(Effect::Worker(Command::Push(part.given())));
         }
         if turn.parts.is_empty() && self.state.live.camera && self.sees() {
-            turn.held = Some(Vec::new());
+            turn.held = true;
         }
         self.memory.turn = Some(turn);
     }
@@ -79,24 +79,21 @@ impl Update<'_> {
     fn heard(&mut self, samples: Vec<f32>) {
         let Some(turn) = &mut self.memory.turn else { return };
         turn.samples.extend_from_slice(&samples);
-        match &mut turn.held {
-            Some(held) => {
-                held.extend_from_slice(&samples);
-                // However late a busy machine is: a picture that is on its way belongs to what is said.
-                if held.len() > WAITING && !turn.coming {
-                    self.release();
-                }
-            }
-            None => self.engine(Command::Hear(samples)),
+        if !turn.held {
+            self.engine(Command::Hear(samples));
+        } else if turn.samples.len() > WAITING && !turn.coming {
+            // However late a busy machine is: a picture that is on its way belongs to what is said.
+            self.release();
         }
     }
 
     /// What waited for a picture waits no longer.
     fn release(&mut self) {
-        if let Some(held) = self.memory.turn.as_mut().and_then(|turn| turn.held.take())
-            && !held.is_empty()
+        if let Some(turn) = &mut self.memory.turn
+            && std::mem::take(&mut turn.held)
+            && !turn.samples.is_empty()
         {
-            self.engine(Command::Hear(held));
+            self.effects.push(Effect::Worker(Command::Hear(turn.samples.clone())));
         }
     }
 
@@ -107,17 +104,14 @@ impl Update<'_> {
         }
         let Some(turn) = &mut self.memory.turn else { return };
         turn.coming = false;
-        let ended = turn.ended;
-        if turn.held.is_some()
+        if turn.held
             && let Some(frame) = frame
         {
             self.effects.push(Effect::Worker(Command::Push(frame.given())));
             turn.parts.push(frame);
             self.release();
         }
-        if ended {
-            self.turn_ended();
-        }
+        self.go_on_with_turn();
     }
 
     /// What was spoken cannot be said yet.
@@ -128,7 +122,7 @@ impl Update<'_> {
     fn turn_ended(&mut self) {
         let waits = self.waits();
         if let Some(turn) = &mut self.memory.turn
-            && (turn.coming && turn.held.is_some() || waits)
+            && (turn.coming && turn.held || waits)
         {
             turn.ended = true;
             return;
@@ -151,22 +145,23 @@ impl Update<'_> {
         self.engine(Command::Forget);
         if let Some(turn) = &mut self.memory.turn {
             turn.parts.extend(files);
-            turn.held = None;
+            turn.held = false;
         }
         self.push_turn();
     }
 
-    /// All files that were to be attached are here; what was spoken may have waited for them.
-    pub(super) fn files_are_read(&mut self) {
+    /// Something is here that what was spoken may have waited for.
+    pub(super) fn go_on_with_turn(&mut self) {
         if self.memory.turn.as_ref().is_some_and(|turn| turn.ended) {
             self.turn_ended();
         }
     }
 
-    /// What was spoken and waits for something is not said.
-    pub(super) fn forget_turn(&mut self) {
-        if self.memory.turn.take_if(|turn| turn.ended).is_some() {
+    /// What was spoken is not said, if it is such a turn.
+    pub(super) fn forget_turn(&mut self, is_such: impl FnOnce(&mut Turn) -> bool) {
+        if self.memory.turn.take_if(is_such).is_some() {
             self.engine(Command::Forget);
+            // The devices would wait for the answer to it.
             self.devices(LiveCommand::Stop);
         }
     }
@@ -181,7 +176,6 @@ impl Update<'_> {
         }
         // What was said before it counts.
         turn.samples.truncate(turn.earlier);
-        turn.held.iter_mut().for_each(|held| held.truncate(turn.earlier));
         turn.ended = true;
         self.push_turn();
         self.turn_ended();
@@ -191,16 +185,14 @@ impl Update<'_> {
     pub(super) fn begin_with_turn(&mut self) {
         self.begin();
         self.push_turn();
-        if self.memory.turn.as_ref().is_some_and(|turn| turn.ended) {
-            self.turn_ended();
-        }
+        self.go_on_with_turn();
     }
 
     /// Tells the engine once more what was spoken so far.
     fn push_turn(&mut self) {
         let Some(turn) = &self.memory.turn else { return };
         let parts = turn.parts.iter().map(|part| Command::Push(part.given()));
-        let heard = turn.held.is_none().then(|| Command::Hear(turn.samples.clone()));
+        let heard = (!turn.held).then(|| Command::Hear(turn.samples.clone()));
         self.effects.extend(parts.chain(heard).map(Effect::Worker));
     }
 
@@ -263,6 +255,18 @@ mod tests {
         effects.filter_map(word).collect()
     }
 
+    fn image() -> Arc<Image> {
+        Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] })
+    }
+
+    fn opened() -> Msg {
+        Msg::Live(LiveEvent::TurnOpened)
+    }
+
+    fn ended() -> Msg {
+        Msg::Live(LiveEvent::TurnEnded)
+    }
+
     #[test]
     fn what_is_spoken_while_a_conversation_is_opened_waits_for_it() {
         let id = Id::fresh();
@@ -306,12 +310,9 @@ mod tests {
 
     #[test]
     fn a_picture_that_is_on_its_way_is_waited_for() {
-        let image = || Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] });
         let encoded = || crate::ui::media::encode(Media::Picture { image: image(), name: "camera".into() });
-        let opened = || Msg::Live(LiveEvent::TurnOpened);
         let seen = || Msg::Live(LiveEvent::Frame(image()));
         let heard = || Msg::Live(LiveEvent::Heard(vec![0.0; WAITING]));
-        let ended = || Msg::Live(LiveEvent::TurnEnded);
         let came = |outcome| Msg::Encoded(Purpose::Frame, outcome);
         assert_eq!(
             told(vec![opened(), seen(), heard(), came(encoded()), heard(), ended()]),
@@ -335,15 +336,12 @@ mod tests {
 
     #[test]
     fn what_is_dropped_while_somebody_speaks_belongs_to_what_is_said() {
-        let image = || Arc::new(Image { width: 1, height: 1, rgb: vec![0; 3] });
         let drop = || Msg::Action(Action::AttachPicture { image: image(), name: "cat.png".into() });
         let read = |ticket| {
             let file = crate::ui::media::encode(Media::Picture { image: image(), name: "cat.png".into() });
             Msg::Encoded(Purpose::Attach(ticket), file)
         };
-        let opened = || Msg::Live(LiveEvent::TurnOpened);
         let heard = || Msg::Live(LiveEvent::Heard(vec![0.0; WAITING + 1]));
-        let ended = || Msg::Live(LiveEvent::TurnEnded);
         let whole = ["sound", "picture", "sound", "answer"];
         assert_eq!(told(vec![opened(), heard(), drop(), read(1), ended()]), whole);
         // It is read after the last word, or somebody speaks on until it is.

@@ -164,8 +164,9 @@ struct Turn {
     samples: Vec<f32>,
     /// So many of them were said before, as whole turns.
     earlier: usize,
-    /// Sound that waits for the camera's picture, since pictures are understood best in front of what is asked about them.
-    held: Option<Vec<f32>>,
+    /// The engine has nothing of it yet: it waits for the camera's picture, since pictures are understood best in front of what is
+    /// asked about them.
+    held: bool,
     /// That picture is being encoded.
     coming: bool,
     /// All was said; only the picture lacks, or the conversation that is being opened.
@@ -217,8 +218,7 @@ pub fn update(state: &mut State, memory: &mut Memory, msg: Msg, now: Duration) -
         Msg::Devices(found) => {
             let live = &mut all.state.live;
             (live.microphones, live.speakers) = (found.microphones, found.speakers);
-            (live.cameras, live.voices) = (found.cameras, found.voices);
-            live.known = true;
+            (live.cameras, live.voices, live.known) = (found.cameras, found.voices, true);
         }
         Msg::Told(text) => all.trouble(text),
         Msg::Start => {
@@ -284,7 +284,7 @@ impl Update<'_> {
             }
             Action::Send(text) => self.send(text),
             Action::Stop => {
-                self.forget_turn();
+                self.forget_turn(|turn| turn.ended);
                 self.stop(None);
             }
             Action::Retry => self.retry(),
@@ -306,8 +306,7 @@ impl Update<'_> {
             }
             Action::ForgetFiles => {
                 self.memory.coming.clear();
-                self.state.reading = 0;
-                self.files_are_read();
+                self.count_coming();
             }
             Action::New => {
                 self.leave();

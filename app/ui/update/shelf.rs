@@ -118,15 +118,12 @@ pub fn away(file: &history::Media) -> Part {
 
 /// Leaves of a part only how it looks from afar, if it lies on the disk.
 fn put_away(part: &mut Part) {
-    let (media, name, shape) = match part {
-        Part::Picture { media: Some(media), name, image } => {
-            (*media, name, Shape::Picture { width: image.width, height: image.height })
-        }
-        Part::Video { media: Some(media), name, image, duration } => {
-            (*media, name, Shape::Video { width: image.width, height: image.height, duration: *duration })
-        }
-        Part::Sound { media: Some(media), name, samples } => (*media, name, Shape::Sound { samples: samples.len() }),
-        _ => return,
+    let Some(shape) = part.shape() else { return };
+    let (Part::Picture { media: Some(media), name, .. }
+    | Part::Video { media: Some(media), name, .. }
+    | Part::Sound { media: Some(media), name, .. }) = part
+    else {
+        return;
     };
-    *part = Part::Away { media, name: std::mem::take(name), shape };
+    *part = Part::Away { media: *media, name: std::mem::take(name), shape };
 }

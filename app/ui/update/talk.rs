@@ -309,11 +309,7 @@ impl Update<'_> {
     /// Nothing of the open conversation goes on.
     pub(super) fn leave(&mut self) {
         self.stop(None);
-        if self.memory.turn.take().is_some() {
-            self.engine(Command::Forget);
-            // The devices would wait for the answer to it.
-            self.devices(LiveCommand::Stop);
-        }
+        self.forget_turn(|_| true);
         self.state.editing = None;
         self.memory.past.clear();
         self.memory.fetched.clear();

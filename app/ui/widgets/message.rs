@@ -196,17 +196,9 @@ fn answer(
 /// What the model does with the question of an answer that has no word yet.
 fn taking_in(state: &State, answer: &Message) -> &'static str {
     let before = state.conversation.messages.iter().take_while(|message| message.id != answer.id).last();
-    let has = |of: fn(&Part) -> bool| before.is_some_and(|question| question.parts.iter().any(of));
-    let pictures = has(|part| {
-        matches!(
-            part,
-            Part::Picture { .. }
-                | Part::Video { .. }
-                | Part::Away { shape: Shape::Picture { .. } | Shape::Video { .. }, .. }
-        )
-    });
-    let sounds = has(|part| matches!(part, Part::Sound { .. } | Part::Away { shape: Shape::Sound { .. }, .. }));
-    match (pictures, sounds) {
+    let shapes = before.into_iter().flat_map(|question| &question.parts).filter_map(Part::shape);
+    let (sounds, pictures): (Vec<_>, Vec<_>) = shapes.partition(|shape| matches!(shape, Shape::Sound { .. }));
+    match (!pictures.is_empty(), !sounds.is_empty()) {
         (true, true) => "Looking and listening",
         (true, false) => "Looking",
         (false, true) => "Listening",
